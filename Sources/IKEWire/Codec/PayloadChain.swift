@@ -7,6 +7,7 @@ package enum PayloadChain {
     ///   - bytes: the text without its padding.
     /// - Returns: the payloads in the sender's order, and the type of the first one that is unknown and
     ///   critical, or nil.
+    /// - Throws: a fault if the shape of a payload is wrong, or one of them would protect others again.
     package static func decode(
         first: PayloadType, _ bytes: ArraySlice<UInt8>
     ) throws(WireFault) -> (payloads: [Payload], unsupportedCritical: PayloadType?) {
@@ -41,6 +42,9 @@ package enum PayloadChain {
         let types = payloads.map(\.type) + [last]
         for (payload, next) in zip(payloads, types.dropFirst()) {
             try payload.write(to: &writer, next: next)
+        }
+        guard writer.octets.count <= WireLimits.messageOctets else {
+            throw .tooLong(field: "payloads", limit: WireLimits.messageOctets, have: writer.octets.count)
         }
         return (types.first ?? last, writer.octets)
     }

@@ -62,9 +62,8 @@ package struct FragmentBody: Hashable, Sendable {
 extension DecodedMessage {
     /// Decodes one datagram, without a non-ESP marker.
     ///
-    /// - Parameter octets: the message and nothing else; a length field that says otherwise is a fault.
-    /// - Throws: a fault for every message whose shape is wrong, one of another major version included. An
-    ///   unknown critical payload is no fault.
+    /// `octets` are the message and nothing else: a length field that says otherwise is a fault, as is every
+    /// wrong shape and another major version. An unknown critical payload is no fault.
     package static func decode(_ octets: [UInt8]) throws(WireFault) -> DecodedMessage {
         guard octets.count <= WireLimits.messageOctets else {
             throw .tooLong(field: "message", limit: WireLimits.messageOctets, have: octets.count)

@@ -20,26 +20,20 @@ package enum IKEMessageEncoder {
 
     /// A message that ends with an Encrypted payload (RFC 7296 §3.14).
     ///
-    /// - Parameters:
-    ///   - payloads: what is protected; may be empty.
-    ///   - clearPayloads: what stands before the Encrypted payload.
+    /// It protects `payloads`, which may be empty; `clearPayloads` stand before the Encrypted payload.
     package static func protected(
         _ header: IKEHeader, _ payloads: [Payload], clearPayloads: [Payload] = [], sizes: ProtectionSizes,
         seal: Seal
     ) throws(SealingFault) -> [UInt8] {
         let chain = try SealingFault.wire { () throws(WireFault) in try PayloadChain.encode(payloads) }
-        let frame = Frame(
-            header: header, clearPayloads: clearPayloads, firstInner: chain.first, fragment: nil, sizes: sizes
-        )
+        let frame = Frame(header: header, clearPayloads: clearPayloads, firstInner: chain.first, sizes: sizes)
         return try frame.message(text: chain.bytes[...], seal: seal)
     }
 
-    /// One fragment of a message (RFC 7383 §2.5).
+    /// Fragment `number`, from 1 to `total`, of a message (RFC 7383 §2.5).
     ///
-    /// - Parameters:
-    ///   - firstInner: the type of the message's first payload; sent in fragment 1, zero in the others.
-    ///   - number: from 1 to `total`.
-    ///   - chunk: this fragment's part of the encoded payloads.
+    /// `chunk` is this fragment's part of the encoded payloads, the first of which has the type
+    /// `firstInner`; that stands in fragment 1, zero in the others.
     package static func fragment(
         _ header: IKEHeader, firstInner: PayloadType, number: UInt16, total: UInt16, chunk: ArraySlice<UInt8>,
         sizes: ProtectionSizes, seal: Seal
@@ -48,37 +42,39 @@ package enum IKEMessageEncoder {
             throw .wire(.badValue(field: "fragment number", value: UInt64(number)))
         }
         let frame = Frame(
-            header: header, clearPayloads: [], firstInner: number == 1 ? firstInner : .none,
-            fragment: (number, total), sizes: sizes)
+            header: header, firstInner: number == 1 ? firstInner : .none, fragment: (number, total),
+            sizes: sizes)
         return try frame.message(text: chunk, seal: seal)
     }
 
-    /// A protected message in as many datagrams as it needs: itself if it has no more than `maximumOctets`, else
-    /// its fragments in order (RFC 7383 §2.5.1).
+    /// A protected message in as many datagrams as it needs: itself if it has no more than `maximumOctets`,
+    /// else its fragments in order (RFC 7383 §2.5.1).
     ///
-    /// - Parameter maximumOctets: of an IKE message, without non-ESP marker, UDP and IP headers.
+    /// `maximumOctets` is a length of IKE messages: without non-ESP marker, UDP and IP headers.
     package static func datagrams(
         _ header: IKEHeader, _ payloads: [Payload], maximumOctets: Int, sizes: ProtectionSizes, seal: Seal
     ) throws(SealingFault) -> [[UInt8]] {
         let chain = try SealingFault.wire { () throws(WireFault) in try PayloadChain.encode(payloads) }
         guard sizes.textCapacity(messageOctets: maximumOctets, isFragment: false) < chain.bytes.count else {
-            return [try self.protected(header, payloads, sizes: sizes, seal: seal)]
+            let frame = Frame(header: header, firstInner: chain.first, sizes: sizes)
+            return [try frame.message(text: chain.bytes[...], seal: seal)]
         }
         let capacity = sizes.textCapacity(messageOctets: maximumOctets, isFragment: true)
         guard capacity > 0 else {
             throw .wire(.tooLong(field: "fragment", limit: maximumOctets, have: maximumOctets - capacity + 1))
         }
-        let (fullChunks, remainder) = chain.bytes.count.quotientAndRemainder(dividingBy: capacity)
-        guard let total = UInt16(exactly: fullChunks + (remainder == 0 ? 0 : 1)) else {
+        let (full, remainder) = chain.bytes.count.quotientAndRemainder(dividingBy: capacity)
+        guard let total = UInt16(exactly: remainder == 0 ? full : full + 1) else {
             throw .wire(.tooMany(field: "fragments", limit: Int(UInt16.max)))
         }
         var datagrams: [[UInt8]] = []
         var rest = chain.bytes[...]
-        for number in 1...max(total, 1) {
+        for number in stride(from: 1, through: total, by: 1) {
+            let chunk = rest.prefix(capacity)
             datagrams.append(
                 try self.fragment(
-                    header, firstInner: chain.first, number: number, total: total,
-                    chunk: rest.prefix(capacity), sizes: sizes, seal: seal))
+                    header, firstInner: chain.first, number: number, total: total, chunk: chunk, sizes: sizes,
+                    seal: seal))
             rest = rest.dropFirst(capacity)
         }
         return datagrams
@@ -132,9 +128,9 @@ package enum SealingFault: Error, Hashable, Sendable {
 /// All of a protected message but its text.
 private struct Frame {
     let header: IKEHeader
-    let clearPayloads: [Payload]
+    var clearPayloads: [Payload] = []
     let firstInner: PayloadType
-    let fragment: (number: UInt16, total: UInt16)?
+    var fragment: (number: UInt16, total: UInt16)?
     let sizes: ProtectionSizes
 
     func message(text: ArraySlice<UInt8>, seal: IKEMessageEncoder.Seal) throws(SealingFault) -> [UInt8] {
