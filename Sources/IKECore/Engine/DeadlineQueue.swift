@@ -24,6 +24,7 @@ struct DeadlineQueue {
         }
         if let known = self.scheduled[spi], known <= at { return }
         self.scheduled[spi] = at
+        self.compactIfNeeded()
         self.heap.append(Entry(at: at, spi: spi))
         self.siftUp()
     }
@@ -37,6 +38,13 @@ struct DeadlineQueue {
             return first.spi
         }
         return nil
+    }
+
+    /// Entries that are no longer true must not pile up while IKE_SAs come and go.
+    private mutating func compactIfNeeded() {
+        guard self.heap.count > 64 + 2 * self.scheduled.count else { return }
+        // A sorted array is a heap.
+        self.heap = self.heap.filter { self.scheduled[$0.spi] == $0.at }.sorted { $0.at < $1.at }
     }
 
     private mutating func siftUp() {

@@ -12,6 +12,10 @@ final class EngineContext {
     var reqids = ReqIDRegistry()
     /// What was dropped.
     var counters = Counters()
+    /// IKE_SAs that something happened to in this turn: their deadlines may have changed, or they are gone.
+    private(set) var touched: Set<IKESPI> = []
+    /// Which IKE_SA waits for which answer of the data plane.
+    private var waiting: [UInt64: IKESPI] = [:]
     private var lastRequestID: UInt64 = 0
     private var lastUniqueID: UInt64 = 0
 
@@ -23,10 +27,32 @@ final class EngineContext {
     /// Every limit on what a peer can make us hold.
     var limits: IKELimits { self.configuration.limits }
 
-    /// A fresh ID for a request to the data plane.
-    func makeRequestID() -> UInt64 {
+    /// A fresh ID for a request to the data plane that `ikeSA` waits for.
+    func makeRequestID(for ikeSA: IKESA) -> UInt64 {
         self.lastRequestID &+= 1
+        self.waiting[self.lastRequestID] = ikeSA.localSPI
         return self.lastRequestID
+    }
+
+    /// Another IKE_SA waits for the answer now.
+    func handOver(requestID: UInt64, to ikeSA: IKESA) {
+        self.waiting[requestID] = ikeSA.localSPI
+    }
+
+    /// The IKE_SA that waits for this answer, once; nil if it is gone or nobody waits.
+    func takeWaiting(requestID: UInt64) -> IKESA? {
+        self.waiting.removeValue(forKey: requestID).flatMap { self.directory[$0] }
+    }
+
+    /// Something happened to `ikeSA`.
+    func touch(_ ikeSA: IKESA) {
+        self.touched.insert(ikeSA.localSPI)
+    }
+
+    /// The IKE_SAs touched since the last call.
+    func takeTouched() -> Set<IKESPI> {
+        defer { self.touched.removeAll(keepingCapacity: true) }
+        return self.touched
     }
 
     /// A fresh number for an IKE_SA's label.

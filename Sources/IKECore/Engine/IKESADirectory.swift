@@ -37,7 +37,8 @@ final class IKESADirectory {
     func add(_ ikeSA: IKESA, initial: InitialKey?) {
         self.byLocalSPI[ikeSA.localSPI] = ikeSA
         guard let initial else { return }
-        self.halfOpen[initial] = ikeSA.localSPI
+        let isNew = self.halfOpen.updateValue(ikeSA.localSPI, forKey: initial) == nil
+        guard isNew else { return }
         self.halfOpenByAddress[initial.source.address, default: 0] += 1
     }
 

@@ -17,8 +17,8 @@ struct Turn {
         self.outbox.append(.send(bytes: bytes, from: source, to: destination))
     }
 
-    /// Asks the data plane.
-    mutating func ask(_ operation: DataPlaneRequest.Operation, requestID: UInt64) {
+    /// Asks the data plane; without an ID nobody waits for the answer.
+    mutating func ask(_ operation: DataPlaneRequest.Operation, requestID: UInt64 = 0) {
         self.outbox.append(.dataPlane(DataPlaneRequest(requestID: requestID, operation: operation)))
     }
 }

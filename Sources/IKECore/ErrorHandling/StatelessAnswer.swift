@@ -8,7 +8,7 @@ struct StatelessAnswer {
     let arrival: Arrival
 
     /// Sends `payloads` in clear, with the request's SPIs, exchange and message ID.
-    func send(_ payloads: [Payload], ikePort: UInt16, _ turn: inout Turn) {
+    func send(_ payloads: [Payload], _ turn: inout Turn) {
         var flags: IKEFlags = [.response]
         // The I flag says who began the IKE_SA: not us if the requester says that it did.
         if !self.request.flags.contains(.initiator) { flags.insert(.initiator) }
@@ -17,7 +17,7 @@ struct StatelessAnswer {
             exchange: self.request.exchange, flags: flags, messageID: self.request.messageID)
         do throws(WireFault) {
             let octets = try IKEMessageEncoder.clear(header, payloads)
-            let needsMarker = self.arrival.destination.port != ikePort
+            let needsMarker = self.arrival.destination.port != IKEPort.ike
             turn.send(
                 needsMarker ? NonESPMarker.add(to: octets) : octets, from: self.arrival.destination,
                 to: self.arrival.source)

@@ -18,7 +18,7 @@ extension IKESA {
         guard let reqid = self.context.reqids.take(key, configured: negotiated.configuration.reqid) else {
             return .fault(.noAdditionalSAs, after: prefix)
         }
-        let requestID = self.context.makeRequestID()
+        let requestID = self.context.makeRequestID(for: self)
         self.pendingAnswer = PendingAnswer(
             exchange: exchange, arrival: arrival, prefix: prefix, negotiated: negotiated, reqid: reqid,
             requestID: requestID, stage: .spi)
@@ -64,7 +64,8 @@ extension IKESA {
         _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
         // RFC 7296 has no notify for "my kernel cannot": this one says that the fault is not the peer's offer.
         self.answer(
-            .fault(.noAdditionalSAs, after: pending.prefix), exchange: pending.exchange, pending.arrival, &turn)
+            .fault(.noAdditionalSAs, after: pending.prefix), exchange: pending.exchange, pending.arrival,
+            &turn)
     }
 
     private func install(_ pending: inout PendingAnswer, inboundSPI: ESPSPI, _ turn: inout Turn) {
@@ -74,12 +75,11 @@ extension IKESA {
         } catch {
             turn.event(.cryptoFailed(self.label, error))
             turn.ask(
-                .releaseSPI(inboundSPI, local: self.path.local.address),
-                requestID: self.context.makeRequestID())
+                .releaseSPI(inboundSPI, local: self.path.local.address))
             self.failInstallation(pending, &turn)
             return
         }
-        pending.requestID = self.context.makeRequestID()
+        pending.requestID = self.context.makeRequestID(for: self)
         pending.stage = .installing(child)
         self.pendingAnswer = pending
         let steps: [InstallationStep] =
@@ -99,7 +99,8 @@ extension IKESA {
         let rekey = try self.context.jittered(
             configuration.lifetime.rekey, by: configuration.lifetime.jitter)
         let spec = ChildSASpec(
-            reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI, path: self.path,
+            reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
+            path: self.path,
             suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
             localSelectors: negotiated.selectors.local, remoteSelectors: negotiated.selectors.remote,
             mode: configuration.mode, replayWindow: configuration.replayWindow,
@@ -154,7 +155,7 @@ extension IKESA {
         self.pendingAnswer = nil
         _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
         guard case .installing(let child) = pending.stage else { return }
-        turn.ask(.remove(child.spec, withPolicies: false), requestID: self.context.makeRequestID())
+        turn.ask(.remove(child.spec, withPolicies: false))
     }
 
     /// The half of a rekeyed CHILD_SA that sends takes over from the one before.
@@ -165,7 +166,7 @@ extension IKESA {
             $0.isOutboundActive = true
             $0.activatesAt = nil
         }
-        let requestID = self.context.makeRequestID()
+        let requestID = self.context.makeRequestID(for: self)
         self.pendingActivations[requestID] = spi
         turn.ask(.install(child.spec, [.outbound]), requestID: requestID)
     }
@@ -189,7 +190,9 @@ extension IKESA {
     ///
     /// If our own DELETE is under way, the answer leaves it out (RFC 7296 §1.4.1).
     func peerDeletedChild(outboundSPI: ESPSPI, _ turn: inout Turn) -> ESPSPI? {
-        guard let child = self.children.first(where: { $0.spec.outboundSPI == outboundSPI }) else { return nil }
+        guard let child = self.children.first(where: { $0.spec.outboundSPI == outboundSPI }) else {
+            return nil
+        }
         if child.state == .deleting { return nil }
         if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
         let reason: EndReason = if case .rekeyed = child.state { .rekeyed } else { .deletedByPeer }
@@ -220,7 +223,7 @@ extension IKESA {
         guard child.state != .deleting else { return }
         let isLast = self.context.reqids.release(child.reqidKey)
         self.context.directory.setOwner(ofChild: child.spec.inboundSPI, nil)
-        turn.ask(.remove(child.spec, withPolicies: isLast), requestID: self.context.makeRequestID())
+        turn.ask(.remove(child.spec, withPolicies: isLast))
         turn.event(
             .childSAEnded(self.label, child: child.name, inboundSPI: child.spec.inboundSPI, reason))
     }
@@ -235,5 +238,24 @@ extension IKESA {
         ReqIDRegistry.Key(
             connection: self.connection.name, local: negotiated.selectors.local,
             remote: negotiated.selectors.remote)
+    }
+
+    /// True if a CHILD_SA's outbound half is `identifier`.
+    func hasChild(sendingTo identifier: SAIdentifier) -> Bool {
+        self.children.contains { $0.spec.outboundIdentifier == identifier }
+    }
+
+    /// The inbound SPI of the CHILD_SA of which `identifier` names one half.
+    func inboundSPI(ofHalf identifier: SAIdentifier) -> ESPSPI? {
+        self.children.first { child in
+            child.spec.inboundSPI == identifier.spi || child.spec.outboundIdentifier == identifier
+        }?.spec.inboundSPI
+    }
+}
+
+extension ChildSASpec {
+    /// The half that sends, as a data plane names it.
+    var outboundIdentifier: SAIdentifier {
+        SAIdentifier(spi: self.outboundSPI, destination: self.path.remote.address)
     }
 }

@@ -34,6 +34,7 @@ extension IKESA {
         case .halfOpen: break
         case .established: turn.event(.ikeSAEnded(self.label, reason))
         }
+        self.context.touch(self)
         self.abandonPendingAnswer(&turn)
         for child in self.children { self.removeFromDataPlane(child, reason, &turn) }
         self.children.removeAll()

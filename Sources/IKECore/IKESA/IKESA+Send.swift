@@ -29,12 +29,13 @@ extension IKESA {
     private var fragmentOctets: Int? {
         guard self.fragmentationAgreed, self.connection.fragmentation else { return nil }
         let ipHeader = self.path.remote.address.family == .v4 ? 20 : 40
-        return self.connection.fragmentSize - ipHeader - 8 - NonESPMarker.length
+        return self.connection.fragmentSize - ipHeader - 8 - NonESPMarker.octets.count
     }
 
     /// Sends the datagrams of one message, with the non-ESP marker where the port wants it.
-    func transmit(_ datagrams: [[UInt8]], from source: Endpoint, to destination: Endpoint, _ turn: inout Turn) {
-        let needsMarker = source.port != self.context.ikePort
+    func transmit(_ datagrams: [[UInt8]], from source: Endpoint, to destination: Endpoint, _ turn: inout Turn)
+    {
+        let needsMarker = source.port != IKEPort.ike
         for datagram in datagrams {
             turn.send(needsMarker ? NonESPMarker.add(to: datagram) : datagram, from: source, to: destination)
         }

@@ -35,6 +35,7 @@ struct ConnectionLookup {
     /// A peer that asks for somebody else does not want this connection; an address asks for whoever is there.
     private static func isOurs(_ asked: Identity?, _ connection: ConnectionConfiguration) -> Bool {
         guard let asked, let own = connection.localIdentity else { return true }
+        if asked.type == .ipv4 || asked.type == .ipv6 { return true }
         return IdentityPattern.exact(own).matches(asked)
     }
 }

@@ -54,7 +54,7 @@ struct IKESAInitResponder {
         case .crypto(let fault): turn.event(.cryptoFailed(nil, fault))
         case .notify(let notify):
             StatelessAnswer(request: self.message.header, arrival: self.arrival)
-                .send([.notify(notify)], ikePort: self.context.ikePort, &turn)
+                .send([.notify(notify)], &turn)
         }
     }
 
@@ -93,25 +93,29 @@ struct IKESAInitResponder {
     ) throws(Refusal) {
         // With this one, there would be more than the threshold.
         guard self.context.directory.halfOpenCount >= self.context.limits.cookieThreshold else { return }
+        let cookie: [UInt8]?
+        do throws(CryptoFault) {
+            cookie = try self.missingCookie(request, &cookies, now: now)
+        } catch { throw .crypto(error) }
+        guard let cookie else { return }
+        self.context.counters.drop(.cookieDemanded)
+        throw .notify(NotifyPayload(.cookie, data: cookie))
+    }
+
+    /// The cookie to demand, or nil if the request shows a good one.
+    private func missingCookie(
+        _ request: Request, _ cookies: inout CookieJar, now: Instant
+    ) throws(CryptoFault) -> [UInt8]? {
         let spi = self.message.header.initiatorSPI
         let source = self.arrival.source
-        do throws(CryptoFault) {
-            let crypto = self.context.crypto
-            if let shown = request.notifies.first(where: { $0.type == .cookie }) {
-                let isOurs = try cookies.accepts(
-                    shown.data, nonce: request.nonce, source: source, initiatorSPI: spi, crypto: crypto,
-                    now: now)
-                if isOurs { return }
-            }
-            self.context.counters.drop(.cookieDemanded)
-            let cookie = try cookies.bake(
-                nonce: request.nonce, source: source, initiatorSPI: spi, crypto: crypto, now: now)
-            throw Refusal.notify(NotifyPayload(.cookie, data: cookie))
-        } catch let refusal as Refusal {
-            throw refusal
-        } catch {
-            throw .silence
+        let crypto = self.context.crypto
+        if let shown = request.notifies.first(where: { $0.type == .cookie }) {
+            let isOurs = try cookies.accepts(
+                shown.data, nonce: request.nonce, source: source, initiatorSPI: spi, crypto: crypto, now: now)
+            if isOurs { return nil }
         }
+        return try cookies.bake(
+            nonce: request.nonce, source: source, initiatorSPI: spi, crypto: crypto, now: now)
     }
 
     /// The first connection for these addresses that has a proposal in common with the peer.

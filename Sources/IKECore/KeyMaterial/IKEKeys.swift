@@ -98,7 +98,8 @@ struct KeySchedule {
         return prf
     }
 
-    private static func split(_ material: SecretBytes, _ lengths: [Int]) throws(CryptoFault) -> [SecretBytes] {
+    private static func split(_ material: SecretBytes, _ lengths: [Int]) throws(CryptoFault) -> [SecretBytes]
+    {
         var parts: [SecretBytes] = []
         var offset = 0
         for length in lengths {

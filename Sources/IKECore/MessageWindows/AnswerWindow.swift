@@ -36,6 +36,9 @@ struct AnswerWindow {
         return messageID == next
     }
 
+    /// True if `messageID` is the request that was answered last.
+    func hasAnswered(_ messageID: UInt32) -> Bool { self.lastAnswer?.messageID == messageID }
+
     /// What to do with the request `messageID`; if `.process`, the window is closed until `answered`.
     mutating func receive(_ messageID: UInt32) -> Verdict {
         if let last = self.lastAnswer, last.messageID == messageID { return .repeatAnswer(last.datagrams) }

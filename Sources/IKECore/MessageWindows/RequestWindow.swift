@@ -86,7 +86,9 @@ struct RequestWindow<Request> {
 
     /// The request that `messageID` answers; nil if there is none, and nothing changes.
     mutating func receive(answerTo messageID: UInt32) -> Request? {
-        guard case .waiting(let outstanding) = self.state, outstanding.messageID == messageID else { return nil }
+        guard case .waiting(let outstanding) = self.state, outstanding.messageID == messageID else {
+            return nil
+        }
         self.state = .idle
         return outstanding.request
     }

@@ -44,7 +44,7 @@ extension IKESA {
             self.take(target, &turn)
             return
         }
-        let requestID = self.context.makeRequestID()
+        let requestID = self.context.makeRequestID(for: self)
         self.pendingMove = PendingMove(
             requestID: requestID, target: target, children: moving.map(\.spec.inboundSPI))
         turn.ask(.move(moving.map(\.spec), to: target), requestID: requestID)
@@ -71,7 +71,7 @@ extension IKESA {
             $0.state != .deleting && $0.spec.path.remote != self.path.remote
         }
         guard !stragglers.isEmpty else { return }
-        let requestID = self.context.makeRequestID()
+        let requestID = self.context.makeRequestID(for: self)
         self.pendingMove = PendingMove(
             requestID: requestID, target: self.path, children: stragglers.map(\.spec.inboundSPI))
         turn.ask(.move(stragglers.map(\.spec), to: self.path), requestID: requestID)

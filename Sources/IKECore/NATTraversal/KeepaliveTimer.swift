@@ -19,7 +19,9 @@ struct KeepaliveTimer {
 
     /// When the next one is due on `path`; nil if we are not behind a NAT there.
     func deadline(on path: Path) -> Instant? {
-        guard path.isLocalBehindNAT, path.usesUDPEncapsulation, let interval = self.interval else { return nil }
+        guard path.isLocalBehindNAT, path.usesUDPEncapsulation, let interval = self.interval else {
+            return nil
+        }
         return self.lastSent.advanced(by: interval)
     }
 

@@ -1,5 +1,5 @@
-package import IKEWire
-package import IPsecModel
+internal import IKEWire
+internal import IPsecModel
 
 /// Chooses one set of algorithms out of a peer's Security Association payload (RFC 7296 §2.7, §3.3).
 ///
@@ -35,25 +35,26 @@ struct ProposalChoice {
     func choose(from offered: [ProposalSubstructure]) -> Chosen? {
         for own in self.ours {
             for theirs in offered where theirs.protocolID == own.securityProtocol {
-                guard let transforms = self.match(own, theirs.transforms) else { continue }
+                guard let transforms = self.match(own, theirs) else { continue }
                 return Chosen(number: theirs.number, spi: theirs.spi, transforms: transforms)
             }
         }
         return nil
     }
 
-    private func match(_ own: Proposal, _ theirs: [Transform]) -> [Transform]? {
+    private func match(_ own: Proposal, _ theirs: ProposalSubstructure) -> [Transform]? {
         var chosen: [Transform] = []
         for type in Self.types(of: own.securityProtocol) {
-            switch self.pick(type, own, theirs, cipher: chosen.first) {
+            switch self.pick(type, own, theirs.transforms, cipher: chosen.first) {
             case .transform(let transform): chosen.append(transform)
             case .nothingNeeded: continue
             case .mismatch: return nil
             }
         }
-        // A type that only the peer knows would have to be chosen by us (RFC 7296 §3.3.6): not possible.
-        let known = Set(Self.types(of: own.securityProtocol))
-        return theirs.allSatisfy { known.contains($0.type) } ? chosen : nil
+        // One transform of each type that the peer lists must be chosen, also of types that we do not know
+        // (RFC 7296 §3.3.6). KE transforms in IKE_AUTH have no meaning (§1.2).
+        let covered = chosen.map(\.type) + (self.keyExchange == .ignored ? [.keyExchange] : [])
+        return theirs.transformTypes.allSatisfy { covered.contains($0) } ? chosen : nil
     }
 
     private enum Pick {
@@ -62,7 +63,9 @@ struct ProposalChoice {
         case mismatch
     }
 
-    private func pick(_ type: TransformType, _ own: Proposal, _ theirs: [Transform], cipher: Transform?) -> Pick {
+    private func pick(_ type: TransformType, _ own: Proposal, _ theirs: [Transform], cipher: Transform?)
+        -> Pick
+    {
         switch type {
         case .integrity: return self.pickIntegrity(own, theirs, cipher: cipher)
         case .keyExchange: return self.pickKeyExchange(own, theirs)
@@ -128,7 +131,8 @@ extension ProposalChoice.Chosen {
         let bits = algorithm == .chacha20Poly1305 ? 256 : cipher.keyLength.map(Int.init)
         guard let bits else { return nil }
         return ProtectionSuite(
-            encryption: algorithm, keyLength: bits, integrity: integrity == IntegrityAlgorithm.none ? nil : integrity)
+            encryption: algorithm, keyLength: bits,
+            integrity: integrity == IntegrityAlgorithm.none ? nil : integrity)
     }
 
     /// The algorithms of an IKE_SA, or nil if a type is missing.
