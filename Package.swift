@@ -22,6 +22,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "culvert",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
     targets: [
         // C: headers and module maps, no logic.
         .target(name: "CSecureMemory"),
@@ -41,10 +44,22 @@ let package = Package(
         module("LinuxIO", ["IPsecModel", "CLinux"]),
         module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
 
+        // The programs, and what they share that needs Foundation.
+        module("ControlCodec", ["ControlProtocol"]),
+        module(
+            "CulvertCLI",
+            [
+                "ControlCodec", "ControlProtocol", "LinuxIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(name: "culvert", dependencies: ["CulvertCLI"], swiftSettings: strict),
+
         tests("IPsecModelTests", ["IPsecModel"]),
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
+        tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),
+        tests("CulvertCLITests", ["CulvertCLI", "ControlProtocol", "ControlCodec", "culvert"]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
     ]
 )
