@@ -1,7 +1,8 @@
-/// Request IDs tie the kernel's policies to its states.
+/// Request IDs: what ties the states of a CHILD_SA to its policies in the kernel.
 package enum ReqID {
-    /// The ones that we choose: whatever has one of these in the kernel is ours, also after a crash.
+    /// The engine takes request IDs from here unless the configuration names one.
     ///
-    /// 0x43560000 is "CV": other daemons count up from 1.
+    /// States and policies in this range are ours, whoever installed them: a data plane that starts after a
+    /// crash removes them. The upper half spells "CV".
     package static let range: ClosedRange<UInt32> = 0x4356_0000...0x4356_ffff
 }
