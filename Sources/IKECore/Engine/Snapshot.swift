@@ -52,6 +52,8 @@ package struct IKESASnapshot: Sendable {
     package let lastPathChange: PathChangeSnapshot?
     /// How often the path changed.
     package let pathChanges: UInt64
+    /// When IKE_AUTH was done; rekeying does not change it.
+    package let establishedAt: Instant
     /// When its keys were made.
     package let since: Instant
     /// When rekeying is due; nil means never.
@@ -64,6 +66,8 @@ package struct IKESASnapshot: Sendable {
     package let lastHeard: Instant
     /// Silence after which the peer is asked whether it lives.
     package let livenessDelay: Duration?
+    /// Probes that were sent since then without an answer.
+    package let unansweredProbes: Int
     /// When the next keepalive is due; nil if we are not behind a NAT.
     package let nextKeepalive: Instant?
     /// How many keepalives went out.
@@ -103,9 +107,10 @@ extension IKESA {
             lastPathChange: self.lastPathChange.map {
                 PathChangeSnapshot(at: $0.at, from: $0.from, to: $0.to, evidence: $0.evidence)
             },
-            pathChanges: self.pathChanges, since: established.since, rekeyAt: established.rekeyAt,
+            pathChanges: self.pathChanges, establishedAt: established.establishedAt, since: established.since, rekeyAt: established.rekeyAt,
             expiresAt: established.expiresAt, rekeyCount: established.rekeyCount,
             lastHeard: self.liveness.lastHeard, livenessDelay: self.connection.livenessDelay,
+            unansweredProbes: self.requests.outstanding?.transmissions ?? 0,
             nextKeepalive: self.keepalive.deadline(on: self.path),
             keepalivesSent: self.keepalive.sentCount, fragmentation: self.fragmentationAgreed,
             children: self.children.map(\.snapshot))

@@ -152,7 +152,9 @@ final class IKESA {
         let peerIdentity: Identity
         /// Who we said we are.
         let localIdentity: Identity
-        /// When IKE_AUTH, or the rekeying, was done.
+        /// When IKE_AUTH was done; rekeying does not change it.
+        let establishedAt: Instant
+        /// When these keys were made.
         let since: Instant
         /// When it ends if nobody rekeys it; nil means never.
         let expiresAt: Instant?

@@ -66,9 +66,9 @@ extension IKESA {
                 message: halfOpen.request, nonce: halfOpen.responderNonce, skP: self.keys.skPi,
                 identityBody: request.identity.body)
             guard expected.isEqual(to: request.authentication.data) else {
+                let label = IKESALabel(connection: connection.name, uniqueID: self.uniqueID)
                 turn.event(
-                    .authenticationFailed(
-                        self.label, peer: arrival.source, identity: request.identity.identity))
+                    .authenticationFailed(label, peer: arrival.source, identity: request.identity.identity))
                 throw CryptoFault.wrongICV
             }
             let own = IdentificationPayload(identity: localIdentity)
@@ -174,18 +174,20 @@ extension IKESA {
         self.connection = verified.connection
         self.liveness = LivenessMachine(delay: verified.connection.livenessDelay, now: turn.now)
         self.phase = .established(
-            self.makeEstablished(peer: peer, local: verified.localIdentity, rekeyCount: 0, now: turn.now))
+            self.makeEstablished(
+                peer: peer, local: verified.localIdentity, establishedAt: turn.now, rekeyCount: 0,
+                now: turn.now))
         if let initialKey { self.context.directory.promote(initialKey) }
         turn.event(.ikeSAEstablished(self.label, peer: peer, path: self.path, suite: self.keys.suite))
     }
 
     /// The times of an IKE_SA that begins now.
     func makeEstablished(
-        peer: Identity, local: Identity, rekeyCount: UInt64, now: Instant
+        peer: Identity, local: Identity, establishedAt: Instant, rekeyCount: UInt64, now: Instant
     ) -> Established {
         let lifetime = self.connection.lifetime
         return Established(
-            peerIdentity: peer, localIdentity: local, since: now,
+            peerIdentity: peer, localIdentity: local, establishedAt: establishedAt, since: now,
             expiresAt: lifetime.hard.map { now.advanced(by: $0) },
             rekeyAt: lifetime.rekey.map { now.advanced(by: $0) }, rekeyCount: rekeyCount)
     }

@@ -75,6 +75,7 @@ extension IKESA {
         successor.phase = .established(
             successor.makeEstablished(
                 peer: established.peerIdentity, local: established.localIdentity,
+                establishedAt: established.establishedAt,
                 rekeyCount: established.rekeyCount + 1, now: turn.now))
         successor.inherit(from: self)
         self.context.directory.add(successor, initial: nil)
