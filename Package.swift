@@ -49,6 +49,7 @@ let package = Package(
 
         // The programs, and what they share that needs Foundation.
         module("ControlCodec", ["ControlProtocol"]),
+        module("ConfigurationFiles", ["GatewayConfig"]),
         module(
             "CulvertCLI",
             [

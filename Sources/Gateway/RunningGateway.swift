@@ -3,6 +3,7 @@ internal import IKECore
 internal import IPsecModel
 internal import LinuxIO
 internal import NIOCore
+internal import XFRM
 
 /// Everything that runs on the control thread, wired together.
 ///

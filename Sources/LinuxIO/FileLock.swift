@@ -8,7 +8,8 @@ package final class FileLock: Sendable {
     ///
     /// - Throws: `IOFault` with EAGAIN if another process holds the lock.
     package init(path: String) throws(IOFault) {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // SAFETY: the kernel reads the path during the call; the compiler keeps its bytes alive that long.
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw IOFault(operation: "open", object: path, errno: errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let error = errno

@@ -2,6 +2,7 @@ internal import ControlCodec
 internal import ControlProtocol
 internal import IKECore
 internal import IPsecModel
+internal import LinuxIO
 
 /// What the daemon answers to the control socket's requests.
 ///
