@@ -59,7 +59,12 @@ let package = Package(
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
         tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),
-        tests("CulvertCLITests", ["CulvertCLI", "ControlProtocol", "ControlCodec", "culvert"]),
+        tests(
+            "CulvertCLITests",
+            [
+                "CulvertCLI", "ControlProtocol", "ControlCodec", "culvert",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
     ]
 )
