@@ -108,7 +108,8 @@ struct ScreenTests {
         report.totals = TotalsReport(report.peers)
         let screen = StatusScreen(report: report, palette: .plain).text
         #expect(screen.contains("\nhq         RELAYED "))
-        #expect(screen.contains("\n  hq: 'relayed' is a state that this culvert does not know. Run: culvert sa"))
+        #expect(
+            screen.contains("  hq: 'relayed' is a state that this culvert does not know. Run: "))
         #expect(screen.contains("5 peers: 2 up, 1 waiting, 1 failed, 1 relayed    2 of 6 children up\n"))
     }
 
