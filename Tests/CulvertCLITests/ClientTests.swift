@@ -44,7 +44,7 @@ struct ClientTests {
         #expect(unreachable(path).hasSuffix("is longer than the 107 bytes that a socket's path may have"))
     }
 
-    private func unreachable(_ path: String, timeoutSeconds: Int = 10) -> String {
+    private func unreachable(_ path: String, timeoutSeconds: Int32 = 10) -> String {
         let client = ControlClient(socketPath: path, timeoutSeconds: timeoutSeconds)
         let error = #expect(throws: DaemonUnreachable.self) { try client.reply(to: .version) }
         return error?.sentence ?? ""
