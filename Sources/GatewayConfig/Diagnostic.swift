@@ -25,6 +25,20 @@ package struct Diagnostic: Hashable, Sendable {
     /// The line itself, with secrets and control characters masked.
     package let sourceLine: String
 
+    /// A diagnostic of these, as the parser or a daemon made it; numbers below 1 become 1.
+    package init(
+        severity: Severity, file: String, line: Int, column: Int, length: Int, message: String,
+        sourceLine: String
+    ) {
+        self.severity = severity
+        self.file = file
+        self.line = max(line, 1)
+        self.column = max(column, 1)
+        self.length = max(length, 1)
+        self.message = message
+        self.sourceLine = sourceLine
+    }
+
     /// The three lines of the `culvert check` screen, without a newline at the end.
     ///
     /// A place beyond the part of a very long line that is shown has no underline.
