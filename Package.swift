@@ -46,10 +46,11 @@ let package = Package(
 
         // The programs, and what they share that needs Foundation.
         module("ControlCodec", ["ControlProtocol"]),
+        module("ConfigurationFiles", ["GatewayConfig", "LinuxIO"]),
         module(
             "CulvertCLI",
             [
-                "ControlCodec", "ControlProtocol", "LinuxIO",
+                "ConfigurationFiles", "ControlCodec", "ControlProtocol", "GatewayConfig", "LinuxIO",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "culvert", dependencies: ["CulvertCLI"], swiftSettings: strict),
@@ -59,6 +60,7 @@ let package = Package(
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
         tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),
+        tests("ConfigurationFilesTests", ["ConfigurationFiles", "GatewayConfig", "LinuxIO"]),
         tests(
             "CulvertCLITests",
             [

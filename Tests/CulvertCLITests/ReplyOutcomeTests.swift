@@ -84,6 +84,33 @@ struct ReplyOutcomeTests {
             command.outcome(report, .plain).output == "/etc/c.conf loaded: 1 connection, nothing changed\n")
     }
 
+    @Test func `a refused configuration is shown as culvert check would show it`() throws {
+        let diagnostic = DiagnosticReport(
+            severity: "error", file: "/etc/c.conf", line: 14, column: 5, length: 9,
+            message: "unknown key 'dpd_dealy'", sourceLine: "    dpd_dealy = 30s")
+        let refusal = ControlError(
+            .badConfiguration, "/etc/c.conf has 1 error; the configuration in force stays",
+            diagnostics: [diagnostic])
+        let reply = Array(ControlCodec.line(ControlReply<ReloadReport>.failure(refusal)).dropLast())
+        let outcome = try parse(ReloadCommand.self, ["reload"]).outcome(reply: reply, .plain)
+        #expect(outcome.status == .bad)
+        #expect(outcome.complaint == refusal.message)
+        #expect(
+            outcome.output == """
+                /etc/c.conf:14:5: error: unknown key 'dpd_dealy'
+                   14 |     dpd_dealy = 30s
+                      |     ^~~~~~~~~
+
+                """)
+    }
+
+    @Test func `a diagnostic with impossible numbers is shown, not obeyed`() {
+        let diagnostic = DiagnosticReport(
+            severity: "?", file: "f", line: .min, column: .min, length: .min, message: "m", sourceLine: "x")
+        #expect(
+            DiagnosticsScreen(diagnostics: [diagnostic]).text == "f:1:1: error: m\n    1 | x\n      | ^\n")
+    }
+
     @Test func `commands ask what they are named for`() throws {
         #expect(try parse(StatusCommand.self, ["status"]).request == .status)
         #expect(try parse(SAListCommand.self, ["sa", "list"]).request == .listSAs)
