@@ -49,11 +49,11 @@ let package = Package(
 
         // The programs, and what they share that needs Foundation.
         module("ControlCodec", ["ControlProtocol"]),
-        module("ConfigurationFiles", ["GatewayConfig"]),
+        module("ConfigurationFiles", ["GatewayConfig", "LinuxIO"]),
         module(
             "CulvertCLI",
             [
-                "ControlCodec", "ControlProtocol", "LinuxIO",
+                "ConfigurationFiles", "ControlCodec", "ControlProtocol", "GatewayConfig", "LinuxIO",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "culvert", dependencies: ["CulvertCLI"], swiftSettings: strict),
@@ -80,7 +80,13 @@ let package = Package(
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
         tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),
-        tests("CulvertCLITests", ["CulvertCLI", "ControlProtocol", "ControlCodec", "culvert"]),
+        tests("ConfigurationFilesTests", ["ConfigurationFiles", "GatewayConfig", "LinuxIO"]),
+        tests(
+            "CulvertCLITests",
+            [
+                "CulvertCLI", "ControlProtocol", "ControlCodec", "culvert",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
     ]
 )

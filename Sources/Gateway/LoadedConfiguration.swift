@@ -1,8 +1,8 @@
 internal import ControlProtocol
 internal import ConfigurationFiles
-internal import Foundation
 internal import GatewayConfig
 internal import IPsecModel
+internal import LinuxIO
 
 /// Why a configuration file does not come into force.
 struct ConfigurationRefusal: Error {
@@ -26,30 +26,18 @@ struct LoadedConfiguration {
     let warnings: [DiagnosticReport]
     /// The same, rendered.
     let warningLines: [String]
-    /// The files that were read, with what they looked like then.
-    private let stamps: [String: FileStamp]
-
-    private struct FileStamp: Equatable {
-        let modified: Date?
-        let size: UInt64?
-
-        init(path: String) {
-            // A file that cannot be looked at differs from one that could, which is all that matters.
-            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-            self.modified = attributes?[.modificationDate] as? Date
-            self.size = (attributes?[.size] as? NSNumber)?.uint64Value
-        }
-    }
+    private let onDisk: ConfigurationOnDisk
 
     /// Reads the file at `path` with all that it includes.
     static func load(path: String, now: Instant) throws(ConfigurationRefusal) -> LoadedConfiguration {
-        let result: ConfigurationResult
-        switch ConfigurationFiles.parse(path: path) {
-        case .success(let parsed): result = parsed
-        case .failure(let fault):
+        let onDisk: ConfigurationOnDisk
+        do throws(IOFault) {
+            onDisk = try ConfigurationOnDisk(path: path)
+        } catch {
             throw ConfigurationRefusal(
-                sentence: "cannot read \(path): \(fault.reason)", lines: [], diagnostics: [])
+                sentence: "cannot read \(path): \(error.text)", lines: [], diagnostics: [])
         }
+        let result = onDisk.result
         guard let configuration = result.configuration else {
             throw ConfigurationRefusal(
                 sentence: "\(path) has errors: \(result.summary)",
@@ -59,14 +47,11 @@ struct LoadedConfiguration {
         return LoadedConfiguration(
             path: path, loadedAt: now, configuration: configuration,
             warnings: result.diagnostics.map(DiagnosticReport.init),
-            warningLines: result.diagnostics.map { $0.render() },
-            stamps: Dictionary(result.files.map { ($0, FileStamp(path: $0)) }) { first, _ in first })
+            warningLines: result.diagnostics.map { $0.render() }, onDisk: onDisk)
     }
 
     /// True if one of the files is not what it was when it was read.
-    var hasChangedOnDisk: Bool {
-        self.stamps.contains { FileStamp(path: $0.key) != $0.value }
-    }
+    var hasChangedOnDisk: Bool { self.onDisk.isChanged }
 }
 
 extension DiagnosticReport {

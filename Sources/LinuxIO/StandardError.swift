@@ -1,17 +1,21 @@
-internal import Glibc
+internal import CLinux
 
 /// The process's standard error output.
 package enum StandardError {
-    /// Writes `text`; if that fails, there is nowhere left to say so.
+    /// Writes `text`.
     package static func write(_ text: String) {
         var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            // SAFETY: the kernel reads `rest.count` bytes that the array owns during the call.
-            let written = unsafe rest.withUnsafeBytes {
-                unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
+        do throws(IOFault) {
+            while !rest.isEmpty {
+                let written = try systemCall("write", "standard error") {
+                    // SAFETY: the bytes are lent for the call, with their own count.
+                    unsafe rest.withUnsafeBytes { unsafe lx_write(2, $0.baseAddress, $0.count) }
+                }
+                guard written > 0 else { return }
+                rest = rest.dropFirst(written)
             }
-            guard written > 0 || (written < 0 && errno == EINTR) else { return }
-            rest = rest.dropFirst(max(written, 0))
+        } catch {
+            // There is nowhere left to say so.
         }
     }
 }

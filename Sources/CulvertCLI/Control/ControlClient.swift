@@ -13,18 +13,18 @@ struct ControlClient {
     /// Where the daemon's socket is.
     let socketPath: String
     /// Seconds that the daemon may keep still.
-    var timeoutSeconds = 10
+    var timeoutSeconds: Int32 = 10
 
     private static let bytesPerRead = 65_536
 
     /// The line with the daemon's reply to `request`, without its newline.
     func reply(to request: ControlRequest) throws(DaemonUnreachable) -> [UInt8] {
         do {
-            let socket = try UnixClientSocket.connect(
+            let socket = try UnixClientSocket(
                 path: self.socketPath, timeoutSeconds: self.timeoutSeconds)
             try socket.send(ControlCodec.line(request))
             return try self.line(from: socket)
-        } catch let fault as UnixSocketFault {
+        } catch let fault as IOFault {
             throw DaemonUnreachable(sentence: self.sentence(fault))
         } catch {
             let limit = Units.bytes(UInt64(ControlSchema.maximumReplyBytes))
@@ -36,12 +36,14 @@ struct ControlClient {
         var buffer = LineBuffer(limit: ControlSchema.maximumReplyBytes)
         while true {
             let bytes = try socket.receive(atMost: Self.bytesPerRead)
-            guard !bytes.isEmpty else { throw UnixSocketFault(operation: "recv", errno: ECONNRESET) }
+            guard !bytes.isEmpty else {
+                throw IOFault(operation: "read", object: self.socketPath, errno: ECONNRESET)
+            }
             if let line = try buffer.append(bytes).first { return line }
         }
     }
 
-    private func sentence(_ fault: UnixSocketFault) -> String {
+    private func sentence(_ fault: IOFault) -> String {
         let path = self.socketPath
         switch (fault.operation, fault.errno) {
         case ("connect", ENOENT), ("connect", ENOTDIR):
@@ -60,8 +62,8 @@ struct ControlClient {
                 + "See its log"
         case (_, ECONNRESET), (_, EPIPE):
             return "culvertd closed the connection at \(path) without an answer. See its log"
-        case (let operation, let error):
-            return "culvertd cannot be reached at \(path): \(operation) failed with errno \(error)"
+        default:
+            return "culvertd cannot be reached: \(fault)"
         }
     }
 }

@@ -62,7 +62,7 @@ struct ChildDetail {
     }
 
     private func counters(_ bytes: UInt64?, _ packets: UInt64?, _ lastUse: Timestamp?) -> [Cell] {
-        guard let bytes, let packets else { return ["", "", "counters not available"] }
+        guard let bytes, let packets else { return ["counters not available"] }
         let last = lastUse.map { "last \(Units.ago($0, now: self.now))" } ?? (packets == 0 ? "unused" : "")
         return [Cell("\(Units.grouped(bytes)) B"), Cell("\(Units.grouped(packets)) pkts"), Cell(last)]
     }

@@ -39,7 +39,9 @@ extension PeerReport {
         case .deleting: return "its IKE_SA is ending and none stands in its place"
         case .waiting where self.lastFailure == nil: return "has not come yet, and it must begin"
         case .down where self.lastFailure == nil: return "its IKE_SA was ended, and it must begin anew"
-        default: return self.lastFailure?.sentence(now: now) ?? "no reason is known"
+        case .waiting, .down, .failed:
+            return self.lastFailure?.sentence(now: now) ?? "its IKE_SA failed for an unknown reason"
+        default: return "'\(self.state.rawValue)' is a state that this culvert does not know"
         }
     }
 
