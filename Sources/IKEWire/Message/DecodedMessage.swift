@@ -93,22 +93,23 @@ extension DecodedMessage {
         _ type: PayloadType, rest: inout WireReader, of octets: [UInt8]
     ) throws(WireFault) -> Protection {
         guard type == .encrypted || type == .encryptedFragment else { return .none }
-        let (inner, _, payload) = try rest.payload(type)
-        var content = payload
-        var number: UInt16 = 1
-        var total: UInt16 = 1
-        if type == .encryptedFragment {
-            number = try content.integer("fragment number")
-            total = try content.integer("total fragments")
-            guard number >= 1, number <= total else {
-                throw .badValue(field: "fragment number", value: UInt64(number))
-            }
-        }
-        // SK and SKF end the message, so what is not read yet is their content and nothing else.
+        var (inner, _, content) = try rest.payload(type)
+        let fragment = type == .encrypted ? nil : try Self.fragmentNumbers(from: &content)
         let body = EncryptedBody(
-            firstInnerPayload: inner, associatedData: octets.dropLast(rest.count + content.count),
+            firstInnerPayload: inner, associatedData: octets.dropLast(content.count + rest.count),
             content: content.rest())
-        guard type == .encryptedFragment else { return .encrypted(body) }
+        guard let (number, total) = fragment else { return .encrypted(body) }
         return .fragment(FragmentBody(number: number, total: total, body: body))
+    }
+
+    private static func fragmentNumbers(
+        from content: inout WireReader
+    ) throws(WireFault) -> (number: UInt16, total: UInt16) {
+        let number: UInt16 = try content.integer("fragment number")
+        let total: UInt16 = try content.integer("total fragments")
+        guard number >= 1, number <= total else {
+            throw .badValue(field: "fragment number", value: UInt64(number))
+        }
+        return (number, total)
     }
 }
