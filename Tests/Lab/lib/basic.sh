@@ -50,9 +50,10 @@ track() { echo "$1" >>"$PID_FILE"; }
 
 running() { kill -0 "$1" 2>/dev/null; }
 
-# stop SIGNAL PID: and wait until it is gone.
+# stop SIGNAL PID: and wait until it is gone. Leaves the exit status in STOPPED_WITH.
 stop() {
     kill "-$1" "$2" 2>/dev/null || return 0
     wait_until 15 "process $2 ends on SIG$1" not running "$2"
-    wait "$2" 2>/dev/null || true
+    STOPPED_WITH=0
+    wait "$2" 2>/dev/null || STOPPED_WITH=$?
 }

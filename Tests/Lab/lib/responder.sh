@@ -30,6 +30,7 @@ b_connection() { # NAME ID REMOTE_TS
                 esp_proposals = ${B_ESP_PROPOSAL:-$ESP_PROPOSAL}
                 $B_CHILD
             }
+            ${B_CHILDREN:-}
         }
     }
 CONF
@@ -64,7 +65,13 @@ b_log() { cat "$SITE_DIR/gwb/daemon.log"; }
 
 b_kill() { stop KILL "$(b_pid)"; }
 
-b_stop() { stop TERM "$(b_pid)"; }
+# Leaves the daemon's exit status in B_EXIT.
+b_stop() {
+    local pid
+    pid=$(b_pid)
+    stop TERM "$pid"
+    B_EXIT=$STOPPED_WITH
+}
 
 b_terminate() { "b_terminate_$RESPONDER"; }
 

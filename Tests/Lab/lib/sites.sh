@@ -31,6 +31,7 @@ connections {
                 rekey_time = 0
                 $A_CHILD
             }
+            ${A_CHILDREN:-}
         }
     }
 }
