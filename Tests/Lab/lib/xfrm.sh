@@ -8,6 +8,8 @@ policy_count() { ip -n "$1" xfrm policy | grep -cE '^[[:space:]]*dir (in|out|fwd
 
 state_spis() { ip -n "$1" xfrm state | sed -n 's/.*spi 0x\([0-9a-f]*\).*/\1/p' | sort; }
 
+state_there() { ip -n "$1" xfrm state | grep -q "spi 0x$2"; } # NAMESPACE SPI
+
 states_are() { [ "$(state_count "$1")" = "$2" ]; }
 
 nothing_left() { [ "$(state_count "$1")" = 0 ] && [ "$(policy_count "$1")" = 0 ]; }
