@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What every scenario needs: saying what happens, failing with a sentence, waiting with a deadline, processes by PID.
 
-SITE_DIR=/tmp/site                    # one directory per gateway: configuration, logs, sockets
-PID_FILE=/tmp/lab-pids                # everything started in this scenario, for guest/reset
+SITE_DIR=$LAB_TMP/site                  # one directory per gateway: configuration, logs, sockets
+PID_FILE=$LAB_TMP/lab-pids            # everything started in this scenario, for guest/reset
 
 note() { printf '[%s] %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
 

@@ -16,16 +16,16 @@ culvert_agrees_with_kernel() { # NAME
         "$(jq -r '"\(.bytes_in) \(.packets_in)"' <<<"$child")" "$(state_counters gwb "$spi_in")"
     expect_equal "counters of the outbound state $spi_out" \
         "$(jq -r '"\(.bytes_out) \(.packets_out)"' <<<"$child")" "$(state_counters gwb "$spi_out")"
-    culvert sa show "$1" >/tmp/sa-show.log || fail "culvert sa show $1 failed"
-    expect "culvert sa show prints the SPI $spi_in" grep -q "$spi_in" /tmp/sa-show.log
-    expect "culvert sa show prints the SPI $spi_out" grep -q "$spi_out" /tmp/sa-show.log
+    culvert sa show "$1" >"$LAB_TMP/sa-show.log" || fail "culvert sa show $1 failed"
+    expect "culvert sa show prints the SPI $spi_in" grep -q "$spi_in" "$LAB_TMP/sa-show.log"
+    expect "culvert sa show prints the SPI $spi_out" grep -q "$spi_out" "$LAB_TMP/sa-show.log"
 }
 
 # culvert_status_is STATUS "what it means"
 culvert_status_is() {
     [ "$RESPONDER" = culvert ] || return 0
     local status=0
-    culvert status >/tmp/status.log 2>&1 || status=$?
+    culvert status >"$LAB_TMP/status.log" 2>&1 || status=$?
     expect_equal "exit status of culvert status ($2)" "$status" "$1"
 }
 

@@ -3,8 +3,8 @@
 
 # ping_through FROM ADDRESS [COUNT]: none may be lost.
 ping_through() {
-    in_ns "$1" ping -n -i 0.2 -W 2 -c "${3:-3}" "$2" >/tmp/ping.out 2>&1 || fail "$1 cannot ping $2 through the tunnel: $(tail -n 2 /tmp/ping.out)"
-    grep -q ' 0% packet loss' /tmp/ping.out || fail "$1 lost pings to $2: $(grep loss /tmp/ping.out)"
+    in_ns "$1" ping -n -i 0.2 -W 2 -c "${3:-3}" "$2" >"$LAB_TMP/ping.out" 2>&1 || fail "$1 cannot ping $2 through the tunnel: $(tail -n 2 "$LAB_TMP/ping.out")"
+    grep -q ' 0% packet loss' "$LAB_TMP/ping.out" || fail "$1 lost pings to $2: $(grep loss "$LAB_TMP/ping.out")"
 }
 
 no_ping_through() {
@@ -13,7 +13,7 @@ no_ping_through() {
 
 # ping_start FROM ADDRESS [INTERVAL]: pings in the background until ping_stop.
 ping_start() {
-    PING_LOG=/tmp/ping-$1.log
+    PING_LOG="$LAB_TMP/ping-$1.log"
     ip netns exec "$1" ping -n -i "${3:-0.2}" "$2" >"$PING_LOG" 2>&1 &
     PING_PID=$!
     track "$PING_PID"

@@ -8,13 +8,12 @@
 # `inet` routes between the two public networks; what it sees is "the outside", and captures are made there. It also knows
 # the way to 192.168.1.0/24 (and there is IPv6 from gwa to gwb), so that switching the NAT off is enough for a path without one.
 
-NAMESPACES="hosta gwa hostc gwc nat inet gwb hostb"
+# User-Mode Linux has no NAT for nftables; a host that has no legacy tables sets these otherwise.
+: "${IPTABLES:=iptables-legacy}" "${IP6TABLES:=ip6tables-legacy}"
 
 in_ns() { ip netns exec "$@"; }
 
 topology_up() {
-    load_modules
-    forwarding_on
     ip -batch - <<'BATCH'
 netns add hosta
 netns add gwa
@@ -32,7 +31,6 @@ link add wan netns nat type veth peer name nat netns inet
 link add wan netns gwb type veth peer name gwb netns inet
 link add eth0 netns hostb type veth peer name lan netns gwb
 BATCH
-    warm_up_ciphers
     host_ns hosta 10.1.0
     host_ns hostc 10.3.0
     host_ns hostb 10.2.0
@@ -42,34 +40,6 @@ BATCH
     nat_ns
     inet_ns
     nat_on
-}
-
-# Everything the scenarios use is loaded at once and by name, and then the kernel is told not to look for modules any more:
-# it starts modprobe some dozens of times for the first ESP state with a cipher, which takes seconds here and would be blamed
-# on the gateway.
-load_modules() {
-    modprobe -a veth bridge esp4 esp6 xfrm_user iptable_nat iptable_filter ip6table_filter xt_MASQUERADE xt_tcpudp \
-        nf_conntrack_netlink gcm ctr ghash-generic ccm cbc hmac authenc seqiv echainiv chacha20poly1305 chacha_generic \
-        poly1305_generic sha512_generic drbg jitterentropy_rng af_packet sch_netem 2>/dev/null || true
-    echo >/proc/sys/kernel/modprobe
-}
-
-# The first ESP state with a cipher makes the kernel look for drivers and test them, 2 s here.
-warm_up_ciphers() {
-    local key32=0x0101010101010101010101010101010101010101010101010101010101010101
-    ip -batch - <<BATCH
-xfrm state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 1 mode tunnel aead rfc4106(gcm(aes)) ${key32:0:42} 128
-xfrm state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 2 mode tunnel enc cbc(aes) $key32 auth-trunc hmac(sha256) $key32 128
-xfrm state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 3 mode tunnel aead rfc7539esp(chacha20,poly1305) ${key32}01010101 128
-xfrm state flush
-BATCH
-}
-
-# Namespaces made after this inherit it, which saves two processes (0.1 s each) per namespace.
-forwarding_on() {
-    echo 1 >/proc/sys/net/core/devconf_inherit_init_net
-    echo 1 >/proc/sys/net/ipv4/ip_forward
-    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 }
 
 batch_in() { ip -n "$1" -batch -; }
@@ -112,7 +82,7 @@ addr add 2001:db8:c::2/64 dev wan nodad
 route add default via 2001:db8:c::1
 BATCH
     # A NAT that forgot a mapping drops what still arrives for it, as most do.
-    in_ns nat iptables-legacy -A INPUT -i wan -p udp -j DROP
+    in_ns nat "$IPTABLES" -A INPUT -i wan -p udp -j DROP
 }
 
 inet_ns() {
@@ -133,12 +103,12 @@ BATCH
 nat_on() { nat_ports 20000-40000; }
 
 nat_off() {
-    in_ns nat iptables-legacy -t nat -F POSTROUTING
+    in_ns nat "$IPTABLES" -t nat -F POSTROUTING
     in_ns nat conntrack -F >/dev/null 2>&1
 }
 
 nat_ports() { # RANGE
-    in_ns nat iptables-legacy-restore <<RULES
+    in_ns nat "$IPTABLES-restore" <<RULES
 *nat
 :POSTROUTING ACCEPT [0:0]
 -A POSTROUTING -o wan -p udp -j MASQUERADE --to-ports $1 --random
@@ -154,6 +124,6 @@ nat_rebind() { # RANGE
 }
 
 # Cuts the path between the sites: packets vanish, nobody is told.
-path_cut() { in_ns inet iptables-legacy -A FORWARD -j DROP; in_ns inet ip6tables-legacy -A FORWARD -j DROP; }
+path_cut() { in_ns inet "$IPTABLES" -A FORWARD -j DROP; in_ns inet "$IP6TABLES" -A FORWARD -j DROP; }
 
-path_restore() { in_ns inet iptables-legacy -F FORWARD; in_ns inet ip6tables-legacy -F FORWARD; }
+path_restore() { in_ns inet "$IPTABLES" -F FORWARD; in_ns inet "$IP6TABLES" -F FORWARD; }
