@@ -57,7 +57,8 @@ internal import IPsecModel
 
     /// A fresh key of `group`.
     ///
-    /// For MODP the library draws exponents of twice the group's strength: at least 225, 275 and 325 bits.
+    /// For MODP the library draws exponents of twice the group's strength: 225, 275 and 325 bits for groups
+    /// 14, 15 and 16, within the ranges of RFC 3526 §8.
     init(generatedIn group: KeyExchangeGroup) throws(CryptoFault) {
         let operation = try OperationHandle(keyType: group.keyType)
         // SAFETY: `operation` holds its pointer to the end of this function.
