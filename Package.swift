@@ -84,7 +84,7 @@ let package = Package(
         tests(
             "CulvertCLITests",
             [
-                "CulvertCLI", "ControlProtocol", "ControlCodec", "culvert",
+                "CulvertCLI", "ControlProtocol", "ControlCodec", "LinuxIO", "culvert",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),

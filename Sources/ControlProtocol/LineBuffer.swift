@@ -20,7 +20,7 @@ package struct LineBuffer: Sendable {
     /// Takes the next bytes of the stream, and returns the lines that they complete, without their newlines.
     ///
     /// After `TooLong` the buffer is of no use any more.
-    package mutating func append(_ bytes: some Collection<UInt8>) throws(TooLong) -> [[UInt8]] {
+    package mutating func append(_ bytes: [UInt8]) throws(TooLong) -> [[UInt8]] {
         var lines: [[UInt8]] = []
         var rest = bytes[...]
         while let newline = rest.firstIndex(of: 0x0a) {
@@ -33,7 +33,7 @@ package struct LineBuffer: Sendable {
         return lines
     }
 
-    private mutating func extend(by bytes: some Collection<UInt8>) throws(TooLong) {
+    private mutating func extend(by bytes: ArraySlice<UInt8>) throws(TooLong) {
         guard bytes.count <= self.limit - self.partial.count else { throw TooLong(limit: self.limit) }
         self.partial.append(contentsOf: bytes)
     }

@@ -101,6 +101,7 @@ struct ConfigurationOnDiskTests {
     private func site() throws {
         try self.write("culvert.conf", "include conf.d/*.conf\ninclude later/*.conf\n")
         try self.write("conf.d/a.conf", "connections { }\n")
+        try self.write("conf.d/z.conf", "")
     }
 
     private func load(_ name: String = "culvert.conf") throws -> ConfigurationOnDisk {

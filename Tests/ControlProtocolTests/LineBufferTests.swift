@@ -8,7 +8,7 @@ struct LineBufferTests {
         var buffer = LineBuffer(limit: 5)
         var lines: [[UInt8]] = []
         for start in stride(from: 0, to: stream.count, by: size) {
-            lines += try buffer.append(stream[start..<min(start + size, stream.count)])
+            lines += try buffer.append(Array(stream[start..<min(start + size, stream.count)]))
         }
         #expect(lines == ["one", "", "three"].map { Array($0.utf8) })
         #expect(buffer.hasPartialLine)

@@ -1,5 +1,6 @@
 internal import ControlProtocol
 internal import Foundation
+internal import LinuxIO
 internal import Testing
 
 @testable internal import CulvertCLI
@@ -37,6 +38,20 @@ struct ClientTests {
         try Data().write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         #expect(unreachable(file.path).hasPrefix("culvertd is not running: nobody listens at \(file.path). "))
+    }
+
+    @Test func `a reply that never ends is given up`() throws {
+        let server = try TestServer(.answer([UInt8](repeating: 0x20, count: 2_000)))
+        let client = ControlClient(socketPath: server.path, maximumReplyBytes: 1_024)
+        let error = #expect(throws: DaemonUnreachable.self) { try client.reply(to: .version) }
+        #expect(error?.sentence == "culvertd's reply is longer than 1.0 KiB")
+    }
+
+    @Test func `a forbidden socket says who may use it`() {
+        let fault = IOFault(operation: "connect", object: "/run/c.sock", errno: Errno.accessDenied)
+        #expect(
+            ControlClient(socketPath: "/run/c.sock").sentence(fault)
+                == "no permission to use /run/c.sock: run culvert as root")
     }
 
     @Test func `a path longer than any socket's is said to be so`() {

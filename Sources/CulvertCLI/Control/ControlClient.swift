@@ -14,6 +14,8 @@ struct ControlClient {
     let socketPath: String
     /// Seconds that the daemon may keep still.
     var timeoutSeconds: Int32 = 10
+    /// Bytes that a reply may have.
+    var maximumReplyBytes = ControlSchema.maximumReplyBytes
 
     private static let bytesPerRead = 65_536
 
@@ -27,13 +29,13 @@ struct ControlClient {
         } catch let fault as IOFault {
             throw DaemonUnreachable(sentence: self.sentence(fault))
         } catch {
-            let limit = Units.bytes(UInt64(ControlSchema.maximumReplyBytes))
+            let limit = Units.bytes(UInt64(clamping: self.maximumReplyBytes))
             throw DaemonUnreachable(sentence: "culvertd's reply is longer than \(limit)")
         }
     }
 
     private func line(from socket: borrowing UnixClientSocket) throws -> [UInt8] {
-        var buffer = LineBuffer(limit: ControlSchema.maximumReplyBytes)
+        var buffer = LineBuffer(limit: self.maximumReplyBytes)
         while true {
             let bytes = try socket.receive(atMost: Self.bytesPerRead)
             guard !bytes.isEmpty else {
@@ -43,7 +45,8 @@ struct ControlClient {
         }
     }
 
-    private func sentence(_ fault: IOFault) -> String {
+    /// What an operator should know of a fault.
+    func sentence(_ fault: IOFault) -> String {
         let path = self.socketPath
         switch (fault.operation, fault.errno) {
         case ("connect", ENOENT), ("connect", ENOTDIR):

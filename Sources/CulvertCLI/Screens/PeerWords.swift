@@ -1,14 +1,27 @@
 internal import ControlProtocol
 
-/// What is said of a peer on more than one screen.
-extension PeerReport {
-    /// The connection's name, with the IKE_SA's ID if it has several.
-    func label(among peers: [PeerReport]) -> String {
-        guard let id = self.ike?.id else { return self.name }
-        let others = peers.count { $0.name == self.name && $0.ike != nil }
-        return others > 1 ? "\(self.name)#\(id)" : self.name
+/// How peers are named on a screen: by their connection, with the IKE_SA's ID if it has several.
+struct PeerLabels {
+    private let numberOfIKESAs: [String: Int]
+
+    /// Labels that tell `peers` apart.
+    init(_ peers: [PeerReport]) {
+        self.numberOfIKESAs = peers.reduce(into: [:]) { numbers, peer in
+            if peer.ike != nil { numbers[peer.name, default: 0] += 1 }
+        }
     }
 
+    /// The label of one of the peers.
+    subscript(peer: PeerReport) -> String {
+        guard let id = peer.ike?.id, let number = self.numberOfIKESAs[peer.name], number > 1 else {
+            return peer.name
+        }
+        return "\(peer.name)#\(id)"
+    }
+}
+
+/// What is said of a peer on more than one screen.
+extension PeerReport {
     /// The state; whatever is not up is in capitals.
     var stateCell: Cell {
         switch self.state {

@@ -7,10 +7,10 @@ struct SADetailScreen {
 
     /// The screen, with a newline after each line.
     var text: String {
-        self.report.peers.map { peer in
+        let labels = PeerLabels(self.report.peers)
+        return self.report.peers.map { peer in
             let detail = PeerDetail(
-                peer: peer, label: peer.label(among: self.report.peers), now: self.report.reportedAt,
-                palette: self.palette)
+                peer: peer, label: labels[peer], now: self.report.reportedAt, palette: self.palette)
             return detail.lines.map { $0 + "\n" }.joined()
         }.joined(separator: "\n")
     }

@@ -13,8 +13,9 @@ struct SAListScreen {
             "PEER", "CHILD", "STATE", "SPI in", "SPI out", "LOCAL", "REMOTE", "ESP", "ENCAP", "BYTES in",
             "BYTES out", "AGE", "REKEY", "EXPIRE",
         ])
+        let labels = PeerLabels(peers)
         for peer in peers {
-            let label = peer.label(among: self.report.peers)
+            let label = labels[peer]
             // An IKE_SA without children is an SA too, and worth a look.
             if peer.children.isEmpty { table.add([Cell(label), "-", Cell("no child", .bad)]) }
             for child in peer.children { table.add(self.row(child, of: label)) }

@@ -4,6 +4,14 @@ internal import ControlProtocol
 struct StatusScreen {
     let report: StatusReport
     let palette: Palette
+    private let labels: PeerLabels
+
+    /// The screen of `report`.
+    init(report: StatusReport, palette: Palette) {
+        self.report = report
+        self.palette = palette
+        self.labels = PeerLabels(report.peers)
+    }
 
     /// The screen, with a newline after each line.
     var text: String {
@@ -81,7 +89,7 @@ struct StatusScreen {
             peer.lastInboundAt.map { Units.span(now.seconds(since: $0)) } ?? (peer.ike == nil ? "-" : "never")
         let rekey = peer.ike?.rekeyAt.map { Units.span($0.seconds(since: now)) } ?? "-"
         return [
-            Cell(peer.label(among: self.report.peers)), peer.stateCell, Cell(path),
+            Cell(self.labels[peer]), peer.stateCell, Cell(path),
             Cell(children, isComplete ? .plain : .bad), Cell(self.traffic(peer)), Cell(lastIn), Cell(rekey),
         ]
     }
@@ -100,7 +108,7 @@ struct StatusScreen {
         var lines: [String] = []
         for peer in TotalsReport.counted(self.report.peers) {
             guard let reason = peer.whyNotUp(now: now) else { continue }
-            let label = peer.label(among: self.report.peers)
+            let label = self.labels[peer]
             lines.append("  \(self.palette.paint(label, .bad)): \(reason). Run: culvert sa show \(label)")
         }
         for failure in self.report.unmatchedFailures?.prefix(3) ?? [] {
