@@ -45,6 +45,12 @@ let package = Package(
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
+        tests("LinuxIOTests", ["LinuxIO", "IPsecModel"]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
+
+        // Run as root by Tests/Lab, under a kernel that has ESP.
+        .executableTarget(
+            name: "xfrm-selftest", dependencies: ["XFRM", "LinuxIO", "IPsecModel"],
+            path: "Tests/xfrm-selftest", exclude: ["run"], swiftSettings: strict),
     ]
 )
