@@ -73,7 +73,8 @@ package final class KernelDataPlane: DataPlane {
         self.remember(child.reqid)
         var state = KernelState(outboundOf: child, on: child.path)
         let previous = self.newestAddition[child.reqid] ?? 0
-        let addedAt = max(Host.wallClockSeconds, previous &+ 1)  // It counts seconds and never gets near the end.
+        // A time in seconds does not get near the end.
+        let addedAt = max(Host.wallClockSeconds, previous &+ 1)
         state.resumption = KernelState.Resumption(counters: LifetimeCounters(addedAt: addedAt))
         try self.send(.newSA, state)
         self.newestAddition[child.reqid] = addedAt
