@@ -87,6 +87,12 @@ let package = Package(
                 "CulvertCLI", "ControlProtocol", "ControlCodec", "LinuxIO", "culvert",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests("LinuxIOTests", ["LinuxIO", "IPsecModel"]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
+
+        // Run as root by Tests/Lab, under a kernel that has ESP.
+        .executableTarget(
+            name: "xfrm-selftest", dependencies: ["XFRM", "LinuxIO", "IPsecModel"],
+            path: "Tests/xfrm-selftest", exclude: ["run"], swiftSettings: strict),
     ]
 )

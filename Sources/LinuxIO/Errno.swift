@@ -26,6 +26,8 @@ package enum Errno {
     package static let protocolNotSupported = Int32(LX_EPROTONOSUPPORT)
     /// The kernel does not have the operation.
     package static let operationNotSupported = Int32(LX_EOPNOTSUPP)
+    /// Bytes that make no sense.
+    package static let badMessage = Int32(LX_EBADMSG)
     /// Somebody else has the port.
     package static let addressInUse = Int32(LX_EADDRINUSE)
     /// Not an address of this host.

@@ -71,6 +71,7 @@ enum {
     LX_EEXIST = 17,
     LX_EINVAL = 22,
     LX_ENOSYS = 38,
+    LX_EBADMSG = 74,
     LX_EPROTONOSUPPORT = 93,
     LX_EOPNOTSUPP = 95,
     LX_EADDRINUSE = 98,

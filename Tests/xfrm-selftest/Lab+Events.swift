@@ -1,0 +1,110 @@
+internal import Foundation
+internal import IPsecModel
+internal import LinuxIO
+internal import XFRM
+
+extension Lab {
+    /// Expiry, packets without an SA, and states that somebody else deletes; seen through the poller.
+    func events() throws {
+        self.check.section("events")
+        let plane = try KernelDataPlane()
+        let readable = DispatchSemaphore(value: 0)
+        let poller = try DescriptorPoller()
+        let registration = try plane.events.withDescriptor { fd in
+            try poller.add(fd) { readable.signal() }
+        }
+        func hear(_ sentence: String, _ isMeant: (DataPlaneEvent) -> Bool) throws {
+            var heard: [DataPlaneEvent] = []
+            let deadline = Date(timeIntervalSinceNow: 5)
+            while !heard.contains(where: isMeant), Date() < deadline {
+                guard readable.wait(timeout: .now() + 5) == .success else { break }
+                heard += plane.events.drain()
+                try poller.arm(registration)
+            }
+            self.check.expect(heard.contains(where: isMeant), sentence, "\(heard)")
+        }
+        let reqid = ReqID.range.lowerBound + 90
+        let child = try self.child(
+            plane, number: 90, reqid: reqid, path: self.path(self.near, self.far),
+            lifetime: Lifetime(rekey: .seconds(1), hard: .seconds(2), jitter: .zero))
+        try plane.installPolicies(child)
+        _ = self.ping(1)
+        try hear("a packet without an SA asks for one") { event in
+            guard case .acquire(reqid, let local, let remote) = event else { return false }
+            return "\(local)".hasPrefix("10.1.0.1/32") && "\(remote)".hasPrefix("10.2.0.1/32")
+        }
+        try plane.installInbound(child)
+        try plane.installOutbound(child)
+        let outbound = SAIdentifier(spi: child.outboundSPI, destination: self.far.address)
+        let inbound = SAIdentifier(spi: child.inboundSPI, destination: self.near.address)
+        try hear("the soft limit is reported") { $0 == .expired(outbound, reqid: reqid, isHard: false) }
+        try hear("the hard limit is reported") { $0 == .expired(inbound, reqid: reqid, isHard: true) }
+
+        var limited = try self.child(
+            plane, number: 91, reqid: reqid, path: self.path(self.near, self.far))
+        limited.packets = VolumeLimit(rekey: 2, hard: 1_000)
+        try plane.installInbound(limited)
+        try plane.installOutbound(limited)
+        self.farEnd("add", limited)
+        _ = self.ping(3)
+        let counted = SAIdentifier(spi: limited.outboundSPI, destination: self.far.address)
+        try hear("a limit of packets is reported") { $0 == .expired(counted, reqid: reqid, isHard: false) }
+
+        _ = CommandResult(
+            "ip xfrm state delete dst \(self.far.address) proto esp spi 0x\(limited.outboundSPI)")
+        try hear("a foreign deletion is reported") { $0 == .expired(counted, reqid: reqid, isHard: true) }
+        try plane.removeStates(limited)
+        try plane.removePolicies(limited)
+        let silence = plane.events.drain()
+        self.check.expect(silence.isEmpty, "what we do ourselves is not reported", "\(silence)")
+        _ = try plane.allocateSPI(local: self.near.address, remote: self.far.address, reqid: reqid)
+        _ = CommandResult("ip xfrm state flush")
+        try hear("a flush by somebody else is reported") { $0 == .overflow }
+        poller.remove(registration)
+        poller.stop()
+        self.clearFarEnd()
+    }
+
+    /// After a crash: ours goes, everybody else's stays.
+    func cleanup() throws {
+        self.check.section("after a crash")
+        let path = self.path(self.near, self.far)
+        do {
+            let crashed = try KernelDataPlane()
+            let child = try self.child(crashed, number: 95, reqid: ReqID.range.upperBound, path: path)
+            try self.install(crashed, child)
+            _ = try crashed.allocateSPI(
+                local: self.near.address, remote: self.far.address, reqid: ReqID.range.lowerBound)
+        }
+        let key = "0x" + String(repeating: "ab", count: 20)
+        _ = CommandResult(
+            "ip xfrm state add src 10.9.0.1 dst 10.9.0.77 proto esp spi 0x1000 reqid 5 mode tunnel "
+                + "aead 'rfc4106(gcm(aes))' \(key) 128 && "
+                + "ip xfrm policy add src 10.77.0.0/16 dst 10.78.0.0/16 dir out "
+                + "tmpl src 10.9.0.1 dst 10.9.0.77 proto esp reqid 5 mode tunnel && "
+                + "ip xfrm policy add src 10.79.0.0/16 dst 10.78.0.0/16 dir out action block")
+        let plane = try KernelDataPlane()
+        self.check.succeeds("all of ours is removed") { try plane.removeEverything() }
+        let states = CommandResult("ip xfrm state").output
+        let policies = CommandResult("ip xfrm policy").output
+        self.check.expect(
+            states.components(separatedBy: "proto esp").count == 2 && states.contains("10.9.0.77"),
+            "one foreign state stays", states)
+        self.check.expect(
+            policies.contains("10.77.0.0/16") && policies.contains("10.79.0.0/16")
+                && !policies.contains("10.2.0.0/16"), "two foreign policies stay", policies)
+        self.check.succeeds("removing nothing is no fault") { try plane.removeEverything() }
+
+        let child = try self.child(plane, number: 96, reqid: 4_711, path: path)
+        try self.install(plane, child)
+        self.check.succeeds("a configured reqid is removed by its memory") { try plane.removeEverything() }
+        self.check.expect(!CommandResult("ip xfrm state").output.contains("reqid 4711"), "and is gone")
+        self.check.succeeds("removing a child twice is no fault") {
+            try plane.removeStates(child)
+            try plane.removePolicies(child)
+        }
+        self.check.expect(
+            (try? plane.statistics(child)) == nil, "a child that is gone has no statistics")
+        _ = CommandResult("ip xfrm state flush; ip xfrm policy flush")
+    }
+}
