@@ -7,7 +7,8 @@ struct ScalarTests {
     private func located(_ text: String) -> LocatedText {
         let bytes = Array(text.utf8)
         return LocatedText(
-            bytes: bytes, origins: bytes.indices.map(UInt32.init), span: SourceSpan(file: 0, start: 0, end: bytes.count))
+            bytes: bytes, origins: bytes.indices.map(UInt32.init),
+            span: SourceSpan(file: 0, start: 0, end: bytes.count))
     }
 
     private func fault<Value>(_ body: () throws -> Value) -> String? {
@@ -42,7 +43,9 @@ struct ScalarTests {
         #expect(try Scalar.time(self.located(text)) == .seconds(seconds))
     }
 
-    @Test(arguments: ["h", "1w", "-1", "1.5h", "1h30m", " ", "1 h", "99999999999999999999", "99999999999999999d", "٣"])
+    @Test(arguments: [
+        "h", "1w", "-1", "1.5h", "1h30m", " ", "1 h", "99999999999999999999", "99999999999999999d", "٣",
+    ])
     func `what is no time is refused`(_ text: String) {
         #expect(
             self.fault { try Scalar.time(self.located(text)) }
@@ -53,10 +56,11 @@ struct ScalarTests {
         #expect(self.fault { try Scalar.time(self.located("3651d")) } == "'3651d' is longer than ten years")
     }
 
-    @Test(arguments: [
-        ("0", 0), ("1500", 1_500), ("2k", 2_048), ("3m", 3_145_728), ("10g", 10_737_418_240),
-        ("17179869183g", 18_446_744_072_635_809_792),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("1500", 1_500), ("2k", 2_048), ("3m", 3_145_728), ("10g", 10_737_418_240),
+            ("17179869183g", 18_446_744_072_635_809_792),
+        ] as [(String, UInt64)])
     func `volumes have a unit or are bytes`(_ text: String, _ bytes: UInt64) throws {
         #expect(try Scalar.volume(self.located(text)) == bytes)
     }
@@ -74,8 +78,10 @@ struct ScalarTests {
     }
 
     @Test(arguments: [
-        ("65536", "'65536' is out of range: 0 to 65535"), ("0x", "'0x' is not a number"), ("+1", "'+1' is not a number"),
-        ("1e3", "'1e3' is not a number"), ("99999999999999999999", "'99999999999999999999' is out of range: 0 to 65535"),
+        ("65536", "'65536' is out of range: 0 to 65535"), ("0x", "'0x' is not a number"),
+        ("+1", "'+1' is not a number"),
+        ("1e3", "'1e3' is not a number"),
+        ("99999999999999999999", "'99999999999999999999' is out of range: 0 to 65535"),
     ])
     func `other numbers are refused`(_ text: String, _ message: String) {
         #expect(self.fault { try Scalar.number(self.located(text), in: 0...65_535) } == message)
@@ -96,7 +102,8 @@ struct ScalarTests {
     }
 
     @Test(arguments: [
-        ("dpd_dealy", "dpd_delay"), ("propsals", "proposals"), ("PROPOSALS", "proposals"), ("i", nil), ("xyz", nil),
+        ("dpd_dealy", "dpd_delay"), ("propsals", "proposals"), ("PROPOSALS", "proposals"), ("i", nil),
+        ("xyz", nil),
         ("dpddelay", "dpd_delay"), ("proposalsss", "proposals"), ("propo", nil),
     ])
     func `the nearest name is one or two slips away`(_ word: String, _ name: String?) {

@@ -34,7 +34,8 @@ struct SchemaTests {
             var path = String(line[..<bracket.lowerBound])
             for (placeholder, name) in names { path = path.replacingOccurrences(of: placeholder, with: name) }
             let value = String(line[bracket.upperBound...].dropLast())
-            let isValue = !value.isEmpty && !value.contains(" ") && !["id", "remote-id", "over_time"].contains(value)
+            let isValue =
+                !value.isEmpty && !value.contains(" ") && !["id", "remote-id", "over_time"].contains(value)
             let parts = path.split(separator: ".").map(String.init)
             return ManualKey(path: parts, value: isValue ? value : nil)
         }.filter { key in !key.path.contains { $0.hasPrefix("cert-1") || $0.hasPrefix("cacert-1") } }
@@ -68,7 +69,10 @@ struct SchemaTests {
     @Test(arguments: [
         ("dpd_dealy = 30s", "unknown key 'dpd_dealy' in connection 'hq' (did you mean 'dpd_delay'?)"),
         ("remote_addr = %any", "unknown key 'remote_addr' in connection 'hq' (did you mean 'remote_addrs'?)"),
-        ("remote_adrrs = %any", "unknown key 'remote_adrrs' in connection 'hq' (did you mean 'remote_addrs'?)"),
+        (
+            "remote_adrrs = %any",
+            "unknown key 'remote_adrrs' in connection 'hq' (did you mean 'remote_addrs'?)"
+        ),
         ("x = 1", "unknown key 'x' in connection 'hq'"),
         ("quite_another_thing = 1", "unknown key 'quite_another_thing' in connection 'hq'"),
         ("children = net", "'children' is a section; write 'children { … }'"),
@@ -140,7 +144,10 @@ struct SchemaTests {
 
     @Test func `a connection, child or secret that is defined twice in one file is reported`() {
         let text = site(top: "connections { hq { encap = yes\n} }")
-        #expect(findings(text) == ["14:15: warning: connection 'hq' is already defined in line 1; this adds to it"])
+        #expect(
+            findings(text) == [
+                "14:15: warning: connection 'hq' is already defined in line 1; this adds to it"
+            ])
         #expect(parse(text).configuration?.connections.first?.forcesEncapsulation == true)
         #expect(
             findings(site(child: "} net {")) == [
