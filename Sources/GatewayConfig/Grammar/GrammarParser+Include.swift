@@ -6,21 +6,25 @@ extension GrammarParser {
         guard let includingFile = self.openFiles.last else { return }
         guard self.openFiles.count < GrammarLimits.includeDepth else {
             throw self.fault(
-                pattern.span, "files include one another: \(GrammarLimits.includeDepth) deep at most")
+                pattern.span, "files include one another: \(GrammarLimits.includeDepth) deep at most",
+                in: section)
         }
         let files: [IncludedFile]
         switch self.loader(pattern.string, includingFile) {
         case .success(let found): files = found
-        case .failure(let fault): throw self.fault(pattern.span, "cannot include: \(fault.reason)")
+        case .failure(let fault):
+            throw self.fault(pattern.span, "cannot include: \(fault.reason)", in: section)
         }
         let isWild = pattern.bytes.contains { $0.isWildcard }
-        guard !files.isEmpty || isWild else { throw self.fault(pattern.span, "cannot include: no such file") }
+        guard !files.isEmpty || isWild else {
+            throw self.fault(pattern.span, "cannot include: no such file", in: section)
+        }
         for file in files {
             guard !self.openFiles.contains(file.name) else {
-                throw self.fault(pattern.span, "'\(file.name)' includes itself")
+                throw self.fault(pattern.span, "'\(file.name)' includes itself", in: section)
             }
             guard self.report.files.count < GrammarLimits.files else {
-                throw self.fault(pattern.span, "more than \(GrammarLimits.files) files")
+                throw self.fault(pattern.span, "more than \(GrammarLimits.files) files", in: section)
             }
             try self.read(file, into: section.node, isSecret: section.isSecret)
         }

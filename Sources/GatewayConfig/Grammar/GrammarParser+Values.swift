@@ -21,7 +21,9 @@ extension GrammarParser {
                 throw self.fault(span, "a value of more than \(GrammarLimits.valueBytes) bytes")
             }
         }
-        return text.text(SourceSpan(file: scanner.file, start: start, end: end), isSecret: isSecret)
+        let spansLines = scanner.bytes[start..<end].contains(.newline)
+        return text.text(
+            SourceSpan(file: scanner.file, start: start, end: end), isSecret: isSecret || spansLines)
     }
 
     private func plainPiece(

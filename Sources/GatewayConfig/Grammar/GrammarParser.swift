@@ -157,16 +157,14 @@ struct GrammarParser {
         do {
             value = try self.value(&scanner, isSecret: isSecret)
         } catch {
-            if isSecret { self.report.mask(start..<scanner.bytes.count, ofFile: scanner.file) }
+            self.hide(start..<scanner.bytes.count, scanner, isSecret: isSecret)
             throw error
         }
         // What follows a '#' may be the rest of a secret, so that the whole line is hidden.
-        if isSecret {
-            var rest = scanner
-            rest.skipLine()
-            self.report.mask(start..<rest.offset, ofFile: scanner.file)
-            self.warnOfComment(value, scanner)
-        }
+        var rest = scanner
+        rest.skipLine()
+        self.hide(start..<rest.offset, scanner, isSecret: isSecret)
+        if isSecret { self.warnOfComment(value, scanner) }
         if let previous = self.tree.set(Setting(key: key, value: value), in: section.node),
             previous.key.span.file == key.span.file
         {
@@ -174,6 +172,13 @@ struct GrammarParser {
             self.report.warning(
                 key.span, "\(key.quoted) replaces the value of line \(line), which has no effect")
         }
+    }
+
+    /// Keeps a secret's text out of the report. A value that goes on in further lines is hidden there, whatever
+    /// its key: a quote too many makes a value of one key swallow that of another.
+    private func hide(_ range: Range<Int>, _ scanner: Scanner, isSecret: Bool) {
+        let lineEnd = scanner.bytes[range].firstIndex(of: .newline) ?? range.upperBound
+        self.report.mask(isSecret ? range : lineEnd..<range.upperBound, ofFile: scanner.file)
     }
 
     /// A password with a `#` in it would be cut short without a word.

@@ -14,11 +14,13 @@ final class Inheritance {
     private var layersOfNode: [Int: [Int]] = [:]
     /// The nodes whose references are being followed, the outermost first.
     private var inProgress: [Int] = []
-    private var partsLeft = GrammarLimits.partsRead
+    private var partsLeft: Int
 
-    init(tree: SettingsTree, report: Report) {
+    /// Looks sections up in `tree`, in which no more than `parts` settings and sections are read in all.
+    init(tree: SettingsTree, report: Report, parts: Int = GrammarLimits.partsRead) {
         self.tree = tree
         self.report = report
+        self.partsLeft = parts
     }
 
     /// The section that holds everything else.

@@ -10,7 +10,6 @@ private let initiating = "needs us to start connections, which is not implemente
 extension Schema {
     /// `connections.<conn>`.
     static let connection = Schema(
-        kind: "connection",
         keys: [
             .read("version"), .read("local_addrs"), .read("remote_addrs"), .read("local_port"),
             .read("remote_port"), .read("proposals"), .read("encap"), .read("dpd_delay"),
@@ -47,7 +46,6 @@ extension Schema {
 
     /// `connections.<conn>.local<suffix>`.
     static let localRound = Schema(
-        kind: "local round",
         keys: [
             .read("auth"), .read("id"), .read("round"),
             .refuse("certs", except: .none, certificates), .refuse("pubkeys", except: .none, certificates),
@@ -58,7 +56,6 @@ extension Schema {
 
     /// `connections.<conn>.remote<suffix>`.
     static let remoteRound = Schema(
-        kind: "remote round",
         keys: [
             .read("auth"), .read("id"), .read("round"),
             .refuse("eap_id", except: .none, eap), .refuse("groups", except: .none, certificates),
@@ -75,7 +72,6 @@ extension Schema {
 
     /// `connections.<conn>.children.<child>`.
     static let child = Schema(
-        kind: "child",
         keys: [
             .read("esp_proposals"), .read("local_ts"), .read("remote_ts"), .read("rekey_time"),
             .read("life_time"), .read("rand_time"), .read("rekey_bytes"), .read("life_bytes"),

@@ -1,7 +1,6 @@
 extension Schema {
     /// What stands outside of all sections. swanctl.conf has sections here and no keys: the keys are Culvert's.
     static let top = Schema(
-        kind: "configuration",
         keys: [
             .read("data_plane"), .read("keepalive"), .read("fragment_size"), .read("cookie_threshold"),
             .read("half_open_limit"), .read("half_open_per_address"), .read("half_open_timeout"),
@@ -18,7 +17,7 @@ extension Schema {
 
     /// `secrets`: sections whose names begin with the type of secret.
     static let secrets = Schema(
-        kind: "secrets section", keys: [],
+        keys: [],
         sections: [SectionRule("ike", takesSuffix: true)]
             + ["eap", "xauth", "ntlm"].map {
                 SectionRule(
@@ -37,8 +36,8 @@ extension Schema {
 
     /// `secrets.ike<suffix>`.
     static let sharedSecret = Schema(
-        kind: "secret", keys: [.read("secret"), .read("id", takesSuffix: true)], sections: [])
+        keys: [.read("secret"), .read("id", takesSuffix: true)], sections: [])
 
     /// `connections` and `children`: only sections, with names of the operator's choice.
-    static let named = Schema(kind: "section", keys: [], sections: [])
+    static let named = Schema(keys: [], sections: [])
 }

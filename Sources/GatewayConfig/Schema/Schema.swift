@@ -3,8 +3,6 @@
 /// Every key of swanctl.conf(5) is in one of these tables, those included that Culvert does not implement: what
 /// is in none of them is a mistake of the file's.
 struct Schema {
-    /// What a section of this kind is called in messages, such as `connection`.
-    let kind: String
     let keys: [KeyRule]
     let sections: [SectionRule]
 

@@ -6,7 +6,7 @@ internal import IPsecModel
 ///     192.0.2.1, 2001:db8::1    ID_IPV4_ADDR, ID_IPV6_ADDR
 ///     gw.example.org, @name     ID_FQDN
 ///     user@example.org, @@text  ID_RFC822_ADDR
-///     @#0a1b                    ID_KEY_ID, hexadecimal
+///     "@#0a1b"                  ID_KEY_ID, hexadecimal; without quotes '#' begins a comment
 ///     type:text, type:#0a1b     the named type, the text or the hexadecimal bytes as they are
 ///     *.example.org, *@x.org    any name or address that ends so
 enum IdentityText {
@@ -82,7 +82,9 @@ enum IdentityText {
 
     /// Names have no blanks and no control characters, and nothing is empty or longer than a payload takes.
     private static func checked(_ identity: Identity, _ text: LocatedText) throws(ValueFault) -> Identity {
-        guard !identity.data.isEmpty else { throw ValueFault(text, "\(text.quoted) is an empty identity") }
+        guard !identity.data.isEmpty else {
+            throw ValueFault(text, "\(text.quoted) is an empty identity; one with '#' needs quotes")
+        }
         guard identity.data.count <= 1_024 else {
             throw ValueFault(text, "an identity of more than 1024 bytes")
         }

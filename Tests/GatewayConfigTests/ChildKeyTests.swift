@@ -1,0 +1,235 @@
+internal import IPsecModel
+internal import Testing
+
+@testable internal import GatewayConfig
+
+/// `connections.<conn>.children.<child>` key by key.
+struct ChildKeyTests {
+    @Test func `a child without keys has swanctl's defaults`() throws {
+        let child = try child("")
+        #expect(child.name == "net")
+        #expect(child.proposals == DefaultProposals.esp)
+        #expect(child.localSelectors == [.dynamic(ipProtocol: 0, ports: .any)])
+        #expect(child.remoteSelectors == [.dynamic(ipProtocol: 0, ports: .any)])
+        #expect(child.mode == .tunnel)
+        #expect(
+            child.lifetime == Lifetime(rekey: .seconds(3_600), hard: .seconds(3_960), jitter: .seconds(360)))
+        #expect(child.bytes == .none)
+        #expect(child.packets == .none)
+        #expect(child.replayWindow == 1_024)
+        #expect(child.reqid == nil)
+    }
+
+    @Test(arguments: [
+        "mode = tunnel", "start_action = none", "close_action = none", "dpd_action = clear",
+        "dpd_action = none",
+        "policies = yes", "policies_fwd_out = no", "ipcomp = no", "inactivity = 0", "reqid = 0",
+        "priority = 0",
+        "mark_in = 0", "mark_out = 0/0x00000000", "if_id_in = 0", "tfc_padding = 0", "hw_offload = no",
+        "hw_offload = auto", "copy_df = yes", "copy_ecn = yes", "copy_dscp = out", "sha256_96 = no",
+        "ah_proposals =", "hostaccess = no", "label_mode = system", "rand_bytes = 0",
+    ])
+    func `a key that says what we do anyway is taken without a word`(_ line: String) {
+        #expect(findings(site(child: line)).isEmpty)
+    }
+
+    @Test(arguments: [
+        (
+            "start_action = trap", "4:1: warning",
+            "'start_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+        ),
+        (
+            "start_action = trap|start", "4:1: warning",
+            "'start_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+        ),
+        (
+            "close_action = start", "4:1: warning",
+            "'close_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+        ),
+        (
+            "dpd_action = restart", "4:1: warning",
+            "'dpd_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+        ),
+        ("mode = transport", "4:1: error", "'mode' takes only tunnel; other modes are not implemented yet"),
+        (
+            "ah_proposals = sha256", "4:1: error",
+            "'ah_proposals' is not implemented: AH does not pass a NAT; use esp_proposals"
+        ),
+        (
+            "sha256_96 = yes", "4:1: error",
+            "'sha256_96' is not implemented; the peer must truncate to 128 bits (RFC 4868)"
+        ),
+        ("updown = /bin/x", "4:1: error", "'updown' is not implemented: Culvert runs no scripts"),
+        ("policies = no", "4:1: error", "'policies' is not implemented yet; policies are always installed"),
+        ("ipcomp = yes", "4:1: warning", "'ipcomp' is not implemented; packets are not compressed"),
+        ("inactivity = 5m", "4:1: error", "'inactivity' is not implemented yet"),
+        (
+            "mark_in = %unique", "4:1: error",
+            "'mark_in' is about Netfilter marks, which are not implemented yet"
+        ),
+        (
+            "mark_out = 0/0xff", "4:1: error",
+            "'mark_out' is about Netfilter marks, which are not implemented yet"
+        ),
+        (
+            "if_id_out = %unique", "4:1: error",
+            "'if_id_out' is about XFRM interfaces, which are not implemented yet"
+        ),
+        ("hw_offload = yes", "4:1: error", "'hw_offload' is not implemented yet"),
+        ("copy_df = no", "4:1: error", "'copy_df' is not implemented yet; the DF bit is always copied"),
+        ("tfc_padding = mtu", "4:1: error", "'tfc_padding' is not implemented"),
+        (
+            "rand_bytes = 1m", "4:1: warning",
+            "'rand_bytes' is not implemented yet; rekeying begins at rekey_bytes without a margin of chance"
+        ),
+        ("replay_window = 4097", "4:17: error", "'4097' is out of range: 0 to 4096"),
+        ("reqid = 4294967296", "4:9: error", "'4294967296' is out of range: 0 to 4294967295"),
+        ("life_bytes = 1t", "4:14: error", "'1t' is not a number of bytes such as 500m or 10g"),
+        (
+            "rekey_time = 1h\nlife_time = 1h", "5:13: warning",
+            "life_time 1h is not longer than rekey_time 1h: the CHILD_SA ends before it is rekeyed"
+        ),
+        (
+            "rekey_time = 1h\nrand_time = 2h", "5:13: error",
+            "rand_time 2h is not shorter than rekey_time 1h: rekeying could begin at once"
+        ),
+        (
+            "rekey_bytes = 2g\nlife_bytes = 1g", "5:14: warning",
+            "life_bytes is not more than rekey_bytes: the CHILD_SA ends before it is rekeyed"
+        ),
+    ])
+    func `what cannot be done is said at its place`(_ line: String, _ place: String, _ text: String) {
+        #expect(findings(site(child: line)) == ["\(place): child 'net' of 'hq': \(text)"])
+    }
+
+    @Test(arguments: [
+        ("rekey_time = 20m", 1_200, 1_320, 120), ("life_time = 1h", 3_240, 3_600, 360),
+        ("rekey_time = 50m\nlife_time = 1h", 3_000, 3_600, 600), ("rand_time = 60", 3_600, 3_960, 60),
+        ("rekey_time = 1h\nlife_time = 8h", 3_600, 28_800, 1_800), ("rand_time = 0", 3_600, 3_960, 0),
+    ])
+    func `a CHILD_SA's times follow from one another`(
+        _ lines: String, _ rekey: Int, _ hard: Int, _ jitter: Int
+    ) throws {
+        let lifetime = try child(lines).lifetime
+        #expect(lifetime == Lifetime(rekey: .seconds(rekey), hard: .seconds(hard), jitter: .seconds(jitter)))
+    }
+
+    @Test func `a CHILD_SA need not be rekeyed by time`() throws {
+        #expect(try child("rekey_time = 0").lifetime == Lifetime(rekey: nil, hard: nil, jitter: .zero))
+        let limited = try child("rekey_time = 0\nlife_time = 2h").lifetime
+        #expect(limited == Lifetime(rekey: nil, hard: .seconds(7_200), jitter: .zero))
+    }
+
+    @Test(arguments: [
+        ("rekey_bytes = 10g", VolumeLimit(rekey: 10_737_418_240, hard: 11_811_160_064)),
+        ("life_bytes = 1000", VolumeLimit(rekey: 900, hard: 1_000)),
+        ("rekey_bytes = 1k\nlife_bytes = 2k", VolumeLimit(rekey: 1_024, hard: 2_048)),
+        ("rekey_bytes = 0\nlife_bytes = 2k", VolumeLimit(rekey: nil, hard: 2_048)),
+        ("rekey_bytes = 18446744073709551615", VolumeLimit(rekey: .max, hard: .max)),
+    ])
+    func `volumes follow from one another`(_ lines: String, _ limit: VolumeLimit) throws {
+        #expect(try child(lines).bytes == limit)
+    }
+
+    @Test func `packets are counted likewise`() throws {
+        #expect(
+            try child("rekey_packets = 1000000").packets == VolumeLimit(rekey: 1_000_000, hard: 1_100_000))
+        #expect(try child("life_packets = 1000000").packets == VolumeLimit(rekey: 900_000, hard: 1_000_000))
+    }
+
+    @Test func `replay_window and reqid reach the child`() throws {
+        let child = try child("replay_window = 0\nreqid = 0x10")
+        #expect(child.replayWindow == 0)
+        #expect(child.reqid == 16)
+    }
+}
+
+/// `local_ts` and `remote_ts`.
+struct SelectorTests {
+    @Test(arguments: [
+        ("10.1.0.0/24", "10.1.0.0/24"), ("10.1.0.7", "10.1.0.7/32"),
+        ("10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9"),
+        ("2001:db8::/48", "2001:db8::/48"), ("10.1.0.0/24[tcp/443]", "10.1.0.0/24[6/443]"),
+        ("10.1.0.0/24[udp]", "10.1.0.0/24[17]"), ("10.1.0.0/24[tcp/https]", "10.1.0.0/24[6/443]"),
+        ("10.1.0.0/24[17/1000-2000]", "10.1.0.0/24[17/1000-2000]"),
+        ("10.1.0.0/24[udp/opaque]", "10.1.0.0/24[17/opaque]"), ("0.0.0.0/0[gre]", "0.0.0.0/0[47]"),
+        ("10.1.0.0/24[tcp/%any]", "10.1.0.0/24[6]"), ("10.1.0.0/24[/]", "10.1.0.0/24"),
+        ("10.1.0.0/24 [ tcp / 80 ]", "10.1.0.0/24[6/80]"), ("10.1.0.0/24[icmp/2048]", "10.1.0.0/24[1/2048]"),
+        ("10.1.0.0/24[%any]", "10.1.0.0/24"), ("10.1.0.0/24[115]", "10.1.0.0/24[115]"),
+    ])
+    func `a selector is a block with a protocol and ports`(_ text: String, _ description: String) throws {
+        #expect(try child("local_ts = \(text)").localSelectors.map(\.description) == [description])
+        #expect(try child("remote_ts = \(text)").remoteSelectors.map(\.description) == [description])
+    }
+
+    @Test func `dynamic may have a protocol and a port`() throws {
+        let selectors = try child("local_ts = dynamic[tcp/22], dynamic[gre], dynamic").localSelectors
+        #expect(
+            selectors == [
+                .dynamic(ipProtocol: 6, ports: .range(22...22)), .dynamic(ipProtocol: 47, ports: .any),
+                .dynamic(ipProtocol: 0, ports: .any),
+            ])
+    }
+
+    @Test func `selectors are a list`() throws {
+        let child = try child("remote_ts = 10.1.0.0/24,10.2.0.0/24 , 10.3.0.0/24[udp]")
+        #expect(
+            child.remoteSelectors.map(\.description) == ["10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24[17]"])
+    }
+
+    @Test(arguments: [
+        ("10.1.0.0/33", "4:12", "'10.1.0.0/33' is neither 'dynamic' nor an address, block or range"),
+        ("10.1.0.0/24, lan", "4:25", "'lan' is neither 'dynamic' nor an address, block or range"),
+        ("10.1.0.0/24[tcp", "4:12", "'10.1.0.0/24[tcp' lacks the ']' at its end"),
+        ("10.1.0.0/24[tpc/80]", "4:24", "unknown protocol 'tpc' (did you mean 'tcp'?)"),
+        ("10.1.0.0/24[256]", "4:24", "unknown protocol '256'"),
+        (
+            "10.1.0.0/24[tcp/webserver]", "4:28",
+            "'webserver' is no port, range of ports or 'opaque'; write its number"
+        ),
+        (
+            "10.1.0.0/24[tcp/70000]", "4:28",
+            "'70000' is no port, range of ports or 'opaque'; write its number"
+        ),
+        (
+            "10.1.0.0/24[tcp/20-10]", "4:28",
+            "'20-10' is no port, range of ports or 'opaque'; write its number"
+        ),
+        ("10.1.0.0/24[tcp/1/2]", "4:24", "'tcp/1/2' is not a protocol with a port behind a slash"),
+        ("10.1.0.0/24[/80]", "4:25", "a port needs its protocol, such as [tcp/80]"),
+        ("10.0.0.9-10.0.0.1", "4:12", "'10.0.0.9-10.0.0.1' is an empty range"),
+    ])
+    func `other selectors are errors at their place`(_ text: String, _ place: String, _ message: String) {
+        #expect(
+            findings(site(child: "local_ts = \(text)")) == [
+                "\(place): error: child 'net' of 'hq': \(message)"
+            ])
+    }
+
+    @Test func `host bits are reported`() {
+        #expect(
+            findings(site(child: "local_ts = 10.1.0.0/24, 10.2.0.1/24[tcp]")) == [
+                "4:25: warning: child 'net' of 'hq': '10.2.0.1/24' has host bits; it is taken as 10.2.0.0/24"
+            ])
+    }
+
+    @Test func `no packet has addresses of two families`() {
+        #expect(
+            findings(site(child: "local_ts = 10.1.0.0/24\nremote_ts = 2001:db8::/32")) == [
+                "5:13: error: child 'net' of 'hq': local_ts is IPv4 and remote_ts is IPv6: no packet has both"
+            ])
+        #expect(
+            findings(site(child: "local_ts = 10.1.0.0/24, ::/0\nremote_ts = 10.2.0.0/24")) == [
+                "4:12: warning: child 'net' of 'hq': the IPv6 selectors of local_ts have no counterpart on the other side"
+            ])
+        #expect(findings(site(child: "local_ts = 10.1.0.0/24\nremote_ts = dynamic")) == [])
+    }
+
+    @Test func `a side has no more selectors than a payload can hold`() {
+        let many = (0..<256).map { "10.0.\($0).0/24" }.joined(separator: ",")
+        #expect(
+            findings(site(child: "local_ts = \(many)")) == [
+                "4:12: error: child 'net' of 'hq': local_ts has more than 255 selectors"
+            ])
+    }
+}
