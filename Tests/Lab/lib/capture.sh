@@ -53,8 +53,8 @@ last_payload() { # FILTER
 
 # send_udp NAMESPACE ADDRESS PORT HEX: one datagram, from any port. (bash's own printf would split it at every 0x0a.)
 send_udp() {
-    local escaped
-    escaped=$(sed 's/../\\x&/g' <<<"$4")
+    local escaped="" at
+    for ((at = 0; at < ${#4}; at += 2)); do escaped+="\\x${4:at:2}"; done
     # shellcheck disable=SC2016
     in_ns "$1" bash -c 'exec env printf "$1" >"/dev/udp/$2/$3"' - "$escaped" "$2" "$3"
 }
