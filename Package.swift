@@ -22,6 +22,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "culvert",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
     targets: [
         // C: headers and module maps, no logic.
         .target(name: "CSecureMemory"),
@@ -41,10 +47,46 @@ let package = Package(
         module("LinuxIO", ["IPsecModel", "CLinux"]),
         module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
 
+        // The programs, and what they share that needs Foundation.
+        module("ControlCodec", ["ControlProtocol"]),
+        module("ConfigurationFiles", ["GatewayConfig", "LinuxIO"]),
+        module(
+            "CulvertCLI",
+            [
+                "ConfigurationFiles", "ControlCodec", "ControlProtocol", "GatewayConfig", "LinuxIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(name: "culvert", dependencies: ["CulvertCLI"], swiftSettings: strict),
+        module(
+            "Gateway",
+            [
+                "IPsecModel", "IKEWire", "IKECore", "GatewayConfig", "ConfigurationFiles",
+                "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "LinuxIO", "XFRM",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "culvertd",
+            dependencies: [
+                "Gateway", "ControlProtocol", "LinuxIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+
         tests("IPsecModelTests", ["IPsecModel"]),
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
+        tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),
+        tests("ConfigurationFilesTests", ["ConfigurationFiles", "GatewayConfig", "LinuxIO"]),
+        tests(
+            "CulvertCLITests",
+            [
+                "CulvertCLI", "ControlProtocol", "ControlCodec", "culvert",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
     ]
 )

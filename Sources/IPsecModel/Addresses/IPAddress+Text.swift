@@ -44,13 +44,18 @@ extension IPv6Address: CustomStringConvertible {
     package init?(_ text: String) {
         guard text.utf8.count <= 45 else { return nil }
         let halves = text.split(separator: "::", maxSplits: 2, omittingEmptySubsequences: false)
-        guard let head = halves.first.flatMap({ Self.groups(of: $0) }) else { return nil }
+        // Dotted decimal may stand for the low-order 32 bits and nowhere else (RFC 4291 §2.2).
+        guard let head = halves.first.flatMap({ Self.groups(of: $0, isEnd: halves.count == 1) }) else {
+            return nil
+        }
         switch halves.count {
         case 1:
             guard head.count == 8 else { return nil }
             self.init(groups: head)
         case 2:
-            guard let tail = Self.groups(of: halves[1]), head.count + tail.count <= 7 else { return nil }
+            guard let tail = Self.groups(of: halves[1], isEnd: true), head.count + tail.count <= 7 else {
+                return nil
+            }
             self.init(groups: head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail)
         default: return nil
         }
@@ -60,12 +65,12 @@ extension IPv6Address: CustomStringConvertible {
         self.init(bits: groups.reduce(0) { $0 << 16 | UInt128($1) })
     }
 
-    private static func groups(of text: Substring) -> [UInt16]? {
+    private static func groups(of text: Substring, isEnd: Bool) -> [UInt16]? {
         guard !text.isEmpty else { return [] }
         var groups: [UInt16] = []
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.contains("."), let v4 = IPv4Address(String(part)) {
+            if isEnd, index == parts.count - 1, part.contains("."), let v4 = IPv4Address(String(part)) {
                 groups += [UInt16(v4.bits >> 16), UInt16(truncatingIfNeeded: v4.bits)]
                 continue
             }
@@ -76,8 +81,12 @@ extension IPv6Address: CustomStringConvertible {
         return groups
     }
 
-    /// The recommended form of RFC 5952: lower case, the longest run of two or more zeros shortened.
+    /// The recommended form of RFC 5952: lower case, the longest run of two or more zeros shortened, and
+    /// dotted decimal in addresses that map IPv4.
     package var description: String {
+        if self.bits >> 32 == 0xffff {
+            return "::ffff:\(IPv4Address(bits: UInt32(truncatingIfNeeded: self.bits)))"
+        }
         let groups = (0..<8).map { UInt16(truncatingIfNeeded: self.bits >> (112 - 16 * UInt128($0))) }
         let run = Self.longestRunOfZeros(in: groups)
         guard run.count >= 2 else { return Self.join(groups[...]) }

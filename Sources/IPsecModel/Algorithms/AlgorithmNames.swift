@@ -56,6 +56,7 @@ package enum AlgorithmNames {
         Entry("x25519", .keyExchange(.x25519)), Entry("curve25519", .keyExchange(.x25519)),
         Entry("x448", .keyExchange(.x448)), Entry("curve448", .keyExchange(.x448)),
         Entry("modp1024", .keyExchange(.modp1024)), Entry("modp1536", .keyExchange(.modp1536)),
+        Entry("modpnone", .keyExchange(.none)),
     ]
 
     private static let sequenceNumbers: [Entry] = [

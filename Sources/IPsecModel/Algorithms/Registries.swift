@@ -47,7 +47,9 @@ package struct EncryptionAlgorithm: RawRepresentable, Hashable, Sendable {
     package static let chacha20Poly1305 = EncryptionAlgorithm(rawValue: 28)
 
     /// True for combined modes, which bring their own integrity.
-    package var isAEAD: Bool { (14...20).contains(self.rawValue) || self == .chacha20Poly1305 }
+    package var isAEAD: Bool {
+        (14...16).contains(self.rawValue) || (18...20).contains(self.rawValue) || self == .chacha20Poly1305
+    }
 }
 
 /// Pseudorandom functions (transform type 2).

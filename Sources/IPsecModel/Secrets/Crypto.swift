@@ -33,32 +33,26 @@ package protocol PRF: AnyObject {
 }
 
 extension PRF {
-    /// prf+(key, seed) (RFC 7296 §2.13), `count` bytes of it.
+    /// prf+(key, secretSeed | seed) (RFC 7296 §2.13), `count` bytes of it.
     ///
-    /// At most 255 blocks exist, far more than any suite needs; asking for more is `.wrongLength`.
-    package func expand(key: SecretBytes, seed: [UInt8], count: Int) throws(CryptoFault) -> SecretBytes {
+    /// `secretSeed` is for seeds that begin with g^ir. At most 255 blocks exist, far more than any suite
+    /// needs; asking for more is `.wrongLength`.
+    package func expand(
+        key: SecretBytes, secretSeed: SecretBytes? = nil, seed: [UInt8], count: Int
+    ) throws(CryptoFault) -> SecretBytes {
         let limit = 255 * self.outputLength
         guard count >= 0, count <= limit else { throw .wrongLength(what: "prf+", need: limit, have: count) }
         var blocks: [SecretBytes] = []
-        var counter: UInt8 = 0
         while blocks.count * self.outputLength < count {
-            counter += 1
-            let previous = blocks.last
-            blocks.append(try self.expansionBlock(key: key, previous: previous, seed: seed, counter: counter))
+            // T(n) = prf(key, T(n−1) | seed | n): what is secret of it is joined in memory that is wiped.
+            let secret = SecretBytes.joined([blocks.last, secretSeed].compactMap(\.self))
+            let counter = UInt8(truncatingIfNeeded: blocks.count + 1)
+            blocks.append(try self.compute(key: key, secretPrefix: secret, [seed[...], [counter]]))
         }
         guard let material = SecretBytes.joined(blocks).part(0..<count) else {
             throw .wrongLength(what: "prf+", need: count, have: blocks.count * self.outputLength)
         }
         return material
-    }
-
-    /// T(n) = prf(key, T(n−1) | seed | n).
-    private func expansionBlock(
-        key: SecretBytes, previous: SecretBytes?, seed: [UInt8], counter: UInt8
-    ) throws(CryptoFault) -> SecretBytes {
-        // The previous block is key material: it is joined in wiped memory and lent as one part.
-        guard let previous else { return try self.compute(key: key, [seed[...], [counter]]) }
-        return try self.compute(key: key, secretPrefix: previous, [seed[...], [counter]])
     }
 }
 
@@ -110,6 +104,9 @@ package protocol CryptoProvider: AnyObject, RandomSource {
 
     /// A fresh key pair.
     func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange
+
+    /// SHA-1, for the hashes of NAT_DETECTION payloads alone (RFC 7296 §2.23): nothing secret rests on it.
+    func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8]
 
     /// True if the encryption (with its integrity algorithm), PRF or group can be used.
     func supports(_ transform: Transform) -> Bool

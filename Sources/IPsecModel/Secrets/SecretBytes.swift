@@ -105,3 +105,16 @@ package func equalInConstantTime(_ left: some Collection<UInt8>, _ right: some C
     for (a, b) in zip(left, right) { difference |= a ^ b }
     return difference == 0
 }
+
+extension SecretBytes {
+    /// The bytes themselves, for values that were computed like a secret but go out on the wire: AUTH data,
+    /// cookies. Never for keys.
+    package var publicBytes: [UInt8] {
+        self.withBytes { span in
+            var copy: [UInt8] = []
+            copy.reserveCapacity(span.count)
+            for index in 0..<span.count { copy.append(span[index]) }
+            return copy
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import ControlProtocol
+
+/// `culvert terminate NAME`.
+struct TerminateCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "terminate", abstract: "Ends IKE_SAs, or CHILD_SAs of them.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "A connection's name, or NAME#ID for one of its IKE_SAs.")
+    var name: SAName
+
+    @Option(help: "End only the CHILD_SAs of this name.")
+    var child: String?
+
+    var request: ControlRequest { .terminate(self.name, child: self.child) }
+
+    func outcome(_ report: TerminateReport, _ palette: Palette) -> Outcome {
+        let lines = report.terminated.map { ended in
+            let ikeSA = "\(ended.name)#\(ended.id)"
+            guard let child = ended.child else { return "\(ikeSA): IKE_SA is being deleted\n" }
+            let spi = ended.inboundSPI.map { " (SPI in \($0))" } ?? ""
+            return "\(ikeSA): CHILD_SA \(child)\(spi) is being deleted\n"
+        }
+        return Outcome(output: lines.joined())
+    }
+}
+
+/// `culvert reload`.
+struct ReloadCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload", abstract: "Makes culvertd read its configuration again, all or nothing.")
+
+    @OptionGroup var options: GlobalOptions
+
+    var request: ControlRequest { .reload }
+
+    func outcome(_ report: ReloadReport, _ palette: Palette) -> Outcome {
+        let changes = [
+            ("added", report.added), ("changed", report.changed), ("removed", report.removed),
+        ]
+        let lines = changes.filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.joined(separator: ", "))" }
+        let summary = lines.isEmpty ? "nothing changed" : lines.joined(separator: "; ")
+        let connections = Units.count(report.connections, "connection")
+        return Outcome(
+            output: DiagnosticsScreen(diagnostics: report.warnings).text
+                + "\(report.config.path) loaded: \(connections), \(summary)\n")
+    }
+}

@@ -1,0 +1,60 @@
+internal import IKECore
+internal import IPsecModel
+
+/// Carries out the engine's requests to the data plane, and undoes what is half done.
+struct DataPlaneDriver {
+    let dataPlane: any DataPlane
+    let log: EventLog
+
+    /// The answer, or nil if the engine expects none.
+    func perform(_ request: DataPlaneRequest) -> DataPlaneReply? {
+        switch request.operation {
+        case .allocateSPI(let local, let remote, let reqid):
+            do throws(KernelFault) {
+                return .spi(try self.dataPlane.allocateSPI(local: local, remote: remote, reqid: reqid))
+            } catch { return .failed(error) }
+        case .releaseSPI(let spi, let local):
+            self.dataPlane.releaseSPI(spi, local: local)
+            return nil
+        case .install(let child, let steps): return self.install(child, steps)
+        case .remove(let child, let withPolicies):
+            self.remove(child, withPolicies: withPolicies)
+            return nil
+        case .move(let children, let path):
+            do throws(KernelFault) {
+                try self.dataPlane.move(children, to: path)
+                return .done
+            } catch { return .failed(error) }
+        }
+    }
+
+    private func install(_ child: ChildSASpec, _ steps: [InstallationStep]) -> DataPlaneReply {
+        do throws(KernelFault) {
+            for step in steps {
+                switch step {
+                case .inbound: try self.dataPlane.installInbound(child)
+                case .outbound: try self.dataPlane.installOutbound(child)
+                case .policies: try self.dataPlane.installPolicies(child)
+                }
+            }
+            return .done
+        } catch {
+            // All or none. An outbound half alone comes later than its inbound half, which stays.
+            if steps.contains(.inbound) { self.remove(child, withPolicies: false) }
+            return .failed(error)
+        }
+    }
+
+    private func remove(_ child: ChildSASpec, withPolicies: Bool) {
+        // Policies last: without states they keep packets from leaving in clear.
+        self.attempt { () throws(KernelFault) in try self.dataPlane.removeStates(child) }
+        if withPolicies {
+            self.attempt { () throws(KernelFault) in try self.dataPlane.removePolicies(child) }
+        }
+    }
+
+    /// Nobody waits for these; what fails is logged, and goes at the next start at the latest.
+    private func attempt(_ body: () throws(KernelFault) -> Void) {
+        do throws(KernelFault) { try body() } catch { self.log.warning("data plane: \(error)") }
+    }
+}

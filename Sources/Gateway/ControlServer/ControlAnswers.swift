@@ -1,0 +1,105 @@
+internal import ControlCodec
+internal import ControlProtocol
+internal import IKECore
+internal import IPsecModel
+internal import LinuxIO
+
+/// What the daemon answers to the control socket's requests.
+///
+/// Confined to the control loop's event loop, like the loop itself.
+final class ControlAnswers {
+    private let loop: ControlLoop
+    private let session: Session
+
+    /// Answers for `loop`.
+    init(loop: ControlLoop, session: Session) {
+        self.loop = loop
+        self.session = session
+    }
+
+    /// The line that answers `request`.
+    func line(for request: ControlRequest) -> [UInt8] {
+        switch request {
+        case .version: return ControlCodec.line(ControlReply.success(VersionReport()))
+        case .status: return ControlCodec.line(ControlReply.success(self.status()))
+        case .listSAs: return ControlCodec.line(ControlReply.success(self.listSAs()))
+        case .showSA(let name): return ControlCodec.line(self.show(name))
+        case .terminate(let name, let child): return ControlCodec.line(self.terminate(name, child))
+        case .reload: return ControlCodec.line(self.session.reload(self.loop))
+        }
+    }
+
+    private func status() -> StatusReport {
+        let clock = WallClock(instant: ControlLoop.now())
+        let reporter = self.reporter(clock)
+        let failures = self.loop.failures.unmatched.map { reporter.report($0) }
+        return StatusReport(
+            reportedAt: clock.now, startedAt: clock.timestamp(self.session.startedAt),
+            uptimeSeconds: clock.instant.since(self.session.startedAt).wholeSeconds,
+            config: self.session.configReport(clock),
+            listen: self.loop.sockets.all.map {
+                ListenReport(endpoint: $0.socket.localEndpoint.description)
+            },
+            dataPlane: DataPlaneReport(
+                name: self.loop.dataPlane.description, reason: self.session.dataPlaneReason),
+            halfOpen: self.loop.engine.halfOpenCount, dropped: self.dropped(), peers: reporter.reports(),
+            unmatchedFailures: failures.isEmpty ? nil : failures)
+    }
+
+    private func dropped() -> [String: UInt64] {
+        let counters = self.loop.engine.counters
+        let counts = DropReason.allCases.map { ($0.rawValue, counters.dropped($0)) }.filter { $0.1 > 0 }
+        return Dictionary(counts) { first, _ in first }
+    }
+
+    private func listSAs() -> SAReport {
+        let clock = WallClock(instant: ControlLoop.now())
+        return SAReport(reportedAt: clock.now, peers: self.reporter(clock).reports().filter { $0.ike != nil })
+    }
+
+    private func show(_ name: SAName) -> ControlReply<SAReport> {
+        let clock = WallClock(instant: ControlLoop.now())
+        let peers = self.reporter(clock).reports().filter { peer in
+            peer.name == name.connection && (name.id == nil || peer.ike?.id == name.id)
+        }
+        guard peers.isEmpty else { return .success(SAReport(reportedAt: clock.now, peers: peers)) }
+        let isConfigured = self.session.configuration.connections.contains { $0.name == name.connection }
+        let sentence =
+            isConfigured
+            ? "connection '\(name.connection)' has no IKE_SA with the ID \(name.id ?? 0)"
+            : "there is no connection '\(name.connection)'"
+        return .failure(ControlError(.notFound, sentence))
+    }
+
+    private func terminate(_ name: SAName, _ child: String?) -> ControlReply<TerminateReport> {
+        let before = self.loop.engine.snapshots.filter { snapshot in
+            snapshot.label.connection == name.connection
+                && (name.id == nil || snapshot.label.uniqueID == name.id)
+        }
+        let answer = self.loop.command(
+            .terminate(connection: name.connection, uniqueID: name.id, child: child))
+        switch answer {
+        case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
+        case .begun:
+            return .success(TerminateReport(terminated: before.flatMap { Self.ended($0, child) }))
+        }
+    }
+
+    private static func ended(_ snapshot: IKESASnapshot, _ child: String?) -> [TerminateReport.Ended] {
+        let name = snapshot.label.connection ?? ""
+        guard let child else {
+            return [TerminateReport.Ended(name: name, id: snapshot.label.uniqueID)]
+        }
+        return snapshot.children.filter { $0.name == child && $0.state != "deleting" }.map {
+            TerminateReport.Ended(
+                name: name, id: snapshot.label.uniqueID, child: child,
+                inboundSPI: $0.spec.inboundSPI.description)
+        }
+    }
+
+    private func reporter(_ clock: WallClock) -> PeerReporter {
+        PeerReporter(
+            configuration: self.session.configuration, snapshots: self.loop.engine.snapshots,
+            failures: self.loop.failures, dataPlane: self.loop.dataPlane, clock: clock)
+    }
+}

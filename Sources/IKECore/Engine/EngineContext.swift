@@ -1,0 +1,78 @@
+internal import IPsecModel
+
+/// What all IKE_SAs of one engine share. Nothing of it is global, so that several engines can run side by side.
+final class EngineContext {
+    /// Algorithms and randomness.
+    let crypto: any CryptoProvider
+    /// What is configured now.
+    var configuration: GatewayConfiguration
+    /// All IKE_SAs.
+    let directory = IKESADirectory()
+    /// The reqids in use.
+    var reqids = ReqIDRegistry()
+    /// What was dropped.
+    var counters = Counters()
+    /// IKE_SAs that something happened to in this turn: their deadlines may have changed, or they are gone.
+    private(set) var touched: Set<IKESPI> = []
+    /// Which IKE_SA waits for which answer of the data plane.
+    private var waiting: [UInt64: IKESPI] = [:]
+    private var lastRequestID: UInt64 = 0
+    private var lastUniqueID: UInt64 = 0
+
+    init(crypto: any CryptoProvider, configuration: GatewayConfiguration) {
+        self.crypto = crypto
+        self.configuration = configuration
+    }
+
+    /// Every limit on what a peer can make us hold.
+    var limits: IKELimits { self.configuration.limits }
+
+    /// A fresh ID for a request to the data plane that `ikeSA` waits for.
+    func makeRequestID(for ikeSA: IKESA) -> UInt64 {
+        self.lastRequestID &+= 1
+        self.waiting[self.lastRequestID] = ikeSA.localSPI
+        return self.lastRequestID
+    }
+
+    /// Another IKE_SA waits for the answer now.
+    func handOver(requestID: UInt64, to ikeSA: IKESA) {
+        self.waiting[requestID] = ikeSA.localSPI
+    }
+
+    /// The IKE_SA that waits for this answer, once; nil if it is gone or nobody waits.
+    func takeWaiting(requestID: UInt64) -> IKESA? {
+        self.waiting.removeValue(forKey: requestID).flatMap { self.directory[$0] }
+    }
+
+    /// Something happened to `ikeSA`.
+    func touch(_ ikeSA: IKESA) {
+        self.touched.insert(ikeSA.localSPI)
+    }
+
+    /// The IKE_SAs touched since the last call.
+    func takeTouched() -> Set<IKESPI> {
+        defer { self.touched.removeAll(keepingCapacity: true) }
+        return self.touched
+    }
+
+    /// A fresh number for an IKE_SA's label.
+    func makeUniqueID() -> UInt64 {
+        self.lastUniqueID &+= 1
+        return self.lastUniqueID
+    }
+
+    /// A fresh SPI of ours, not zero and not in use.
+    func makeIKESPI() throws(CryptoFault) -> IKESPI {
+        while true {
+            let spi = IKESPI(try self.crypto.bytes(8).reduce(0) { $0 << 8 | UInt64($1) })
+            if spi != .zero, self.directory[spi] == nil { return spi }
+        }
+    }
+
+    /// `span` less a random part of up to `jitter`.
+    func jittered(_ span: Duration?, by jitter: Duration) throws(CryptoFault) -> Duration? {
+        guard let span else { return nil }
+        let random = try self.crypto.bytes(2).reduce(0) { $0 << 8 | Int64($1) }
+        return max(.zero, span - jitter / 65_536 * random)
+    }
+}

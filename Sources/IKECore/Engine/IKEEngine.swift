@@ -1,0 +1,232 @@
+internal import IKEWire
+package import IPsecModel
+
+/// All IKE_SAs of a gateway, without any I/O: one way in, one way out.
+///
+/// It is confined to one thread by ownership. Time, randomness, sockets and the data plane are outside: they
+/// come in as `Input` and go out as `Output`, so that a simulation can run it like a daemon does.
+package final class IKEEngine {
+    let context: EngineContext
+    private var cookies: CookieJar
+    private var deadlines = DeadlineQueue()
+    private var courtesy = CourtesyBudget(perSecond: 10)
+    private var isShuttingDown = false
+
+    /// An engine without IKE_SAs.
+    package init(configuration: GatewayConfiguration, crypto: any CryptoProvider) {
+        self.context = EngineContext(crypto: crypto, configuration: configuration)
+        self.cookies = CookieJar(lifetime: configuration.limits.cookieSecretLifetime)
+    }
+
+    /// When `.deadline` must come in at the latest; nil if nothing waits for time.
+    package var nextDeadline: Instant? { self.deadlines.earliest }
+
+    /// Takes in what happened, and puts what is to be done at the end of `outbox`.
+    package func handle(_ input: Input, now: Instant, into outbox: inout Outbox) {
+        var turn = Turn(now: now, outbox: outbox)
+        outbox = Outbox()
+        switch input {
+        case .datagram(let datagram): self.receive(datagram, &turn)
+        case .deadline: self.deadlineReached(&turn)
+        case .dataPlane(let requestID, let reply): self.receive(reply, requestID: requestID, &turn)
+        case .dataPlaneEvent(let event): self.receive(event, &turn)
+        case .command(let commandID, let command):
+            let answer = self.carryOut(command, &turn)
+            turn.outbox.append(.answer(commandID: commandID, answer))
+        case .configuration(let configuration): self.configure(configuration, &turn)
+        }
+        self.settle()
+        outbox = turn.outbox
+    }
+
+    // MARK: Datagrams
+
+    private func receive(_ datagram: ReceivedDatagram, _ turn: inout Turn) {
+        self.context.counters.received &+= 1
+        let arrival = Arrival(
+            source: datagram.source, destination: datagram.destination, socket: datagram.socket)
+        switch datagram.socket {
+        case .ike: self.receiveIKE(datagram.bytes, arrival, &turn)
+        case .natTraversal:
+            switch NATTraversalDatagram.classify(datagram.bytes[...]) {
+            case .keepalive: self.context.counters.drop(.keepalive)
+            case .tooShort: self.context.counters.drop(.runt)
+            case .esp: self.context.counters.drop(.unexpectedESP)
+            case .ike(let message): self.receiveIKE(Array(message), arrival, &turn)
+            }
+        }
+    }
+
+    private func receiveIKE(_ octets: [UInt8], _ arrival: Arrival, _ turn: inout Turn) {
+        do throws(WireFault) {
+            let (header, _, _) = try IKEHeader.decode(octets[...])
+            guard header.majorVersion == 2 else {
+                self.refuseVersion(header, arrival, &turn)
+                return
+            }
+            self.route(try DecodedMessage.decode(octets), arrival, &turn)
+        } catch {
+            self.context.counters.drop(.malformed)
+        }
+    }
+
+    /// A higher major version is told ours; a lower one is not worth an answer (RFC 7296 §2.5).
+    private func refuseVersion(_ header: IKEHeader, _ arrival: Arrival, _ turn: inout Turn) {
+        self.context.counters.drop(.unknownVersion)
+        guard header.majorVersion > 2, !header.flags.contains(.response),
+            self.courtesy.spend(now: turn.now)
+        else { return }
+        StatelessAnswer(request: header, arrival: arrival)
+            .send([.notify(NotifyPayload(.invalidMajorVersion))], &turn)
+    }
+
+    private func route(_ message: DecodedMessage, _ arrival: Arrival, _ turn: inout Turn) {
+        let header = message.header
+        if header.exchange == .ikeSAInit, header.responderSPI == .zero {
+            self.receiveInitial(message, arrival, &turn)
+            return
+        }
+        // The I flag is set by the original initiator: then the other SPI is ours.
+        let ours = header.flags.contains(.initiator) ? header.responderSPI : header.initiatorSPI
+        guard let ikeSA = self.context.directory[ours] else {
+            self.refuseUnknownSPI(header, arrival, &turn)
+            return
+        }
+        ikeSA.receive(message, arrival, &turn)
+        self.context.touch(ikeSA)
+    }
+
+    private func receiveInitial(_ message: DecodedMessage, _ arrival: Arrival, _ turn: inout Turn) {
+        let header = message.header
+        guard header.initiatorSPI != .zero, header.messageID == 0, header.flags.contains(.initiator),
+            !header.flags.contains(.response), message.protection == .none
+        else {
+            self.context.counters.drop(.malformed)
+            return
+        }
+        guard !self.isShuttingDown else {
+            self.context.counters.drop(.notAccepting)
+            return
+        }
+        IKESAInitResponder(context: self.context, message: message, arrival: arrival)
+            .respond(cookies: &self.cookies, &turn)
+        let key = IKESADirectory.InitialKey(initiatorSPI: header.initiatorSPI, source: arrival.source)
+        if let ikeSA = self.context.directory.halfOpenIKESA(key) { self.context.touch(ikeSA) }
+    }
+
+    /// A request for an IKE_SA that we do not have: unprotected, so it is only a hint (RFC 7296 §2.21.4).
+    private func refuseUnknownSPI(_ header: IKEHeader, _ arrival: Arrival, _ turn: inout Turn) {
+        self.context.counters.drop(.unknownSPI)
+        guard !header.flags.contains(.response), self.courtesy.spend(now: turn.now) else { return }
+        StatelessAnswer(request: header, arrival: arrival)
+            .send([.notify(NotifyPayload(.invalidIKESPI))], &turn)
+    }
+
+    // MARK: Time and data plane
+
+    private func deadlineReached(_ turn: inout Turn) {
+        while let spi = self.deadlines.popDue(now: turn.now) {
+            guard let ikeSA = self.context.directory[spi] else { continue }
+            ikeSA.deadlineReached(&turn)
+            self.context.touch(ikeSA)
+        }
+    }
+
+    private func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) {
+        guard let ikeSA = self.context.takeWaiting(requestID: requestID) else { return }
+        _ = ikeSA.receive(reply, requestID: requestID, &turn)
+        self.context.touch(ikeSA)
+    }
+
+    private func receive(_ event: DataPlaneEvent, _ turn: inout Turn) {
+        switch event {
+        case .mappingChanged(let identifier, _, _, let remote):
+            guard let ikeSA = self.context.directory.owner(ofChild: identifier.spi) else { return }
+            ikeSA.peerSeen(at: remote, by: .esp, &turn)
+            self.context.touch(ikeSA)
+        case .expired(let identifier, _, let isHard):
+            // A soft expiry asks for a rekeying, which the peer does in this version.
+            guard isHard else { return }
+            self.expireChild(identifier, &turn)
+        case .acquire, .overflow: return
+        }
+    }
+
+    private func expireChild(_ identifier: SAIdentifier, _ turn: inout Turn) {
+        let owner =
+            self.context.directory.owner(ofChild: identifier.spi)
+            ?? self.context.directory.all.first { $0.hasChild(sendingTo: identifier) }
+        guard let ikeSA = owner, let spi = ikeSA.inboundSPI(ofHalf: identifier) else { return }
+        ikeSA.deleteChild(spi, .expired, &turn)
+        self.context.touch(ikeSA)
+    }
+
+    /// Gives all that was touched its next deadline, and drops what is gone.
+    private func settle() {
+        for spi in self.context.takeTouched() {
+            guard let ikeSA = self.context.directory[spi] else { continue }
+            if ikeSA.isGone { self.context.directory.remove(ikeSA) }
+            self.deadlines.schedule(spi, at: ikeSA.nextDeadline)
+        }
+    }
+
+    // MARK: Operators
+
+    private func carryOut(_ command: OperatorCommand, _ turn: inout Turn) -> CommandAnswer {
+        switch command {
+        case .shutDown:
+            self.isShuttingDown = true
+            let all = self.context.directory.all
+            for ikeSA in all { ikeSA.close(.terminated, &turn) }
+            return .begun(count: all.count)
+        case .terminate(let connection, let uniqueID, let child):
+            return self.terminate(connection, uniqueID, child, &turn)
+        }
+    }
+
+    private func terminate(
+        _ connection: String, _ uniqueID: UInt64?, _ child: String?, _ turn: inout Turn
+    ) -> CommandAnswer {
+        let meant = self.context.directory.all.filter { ikeSA in
+            ikeSA.established != nil && ikeSA.connection.name == connection
+                && (uniqueID == nil || ikeSA.uniqueID == uniqueID)
+        }
+        guard !meant.isEmpty else {
+            let isConfigured = self.context.configuration.connections.contains { $0.name == connection }
+            return .refused(
+                isConfigured
+                    ? "connection '\(connection)' has no IKE_SA" : "there is no connection '\(connection)'")
+        }
+        guard let child else {
+            for ikeSA in meant { ikeSA.close(.terminated, &turn) }
+            return .begun(count: meant.count)
+        }
+        var count = 0
+        for ikeSA in meant {
+            let spis = ikeSA.children.filter { $0.name == child && $0.state != .deleting }
+            for found in spis { ikeSA.deleteChild(found.spec.inboundSPI, .terminated, &turn) }
+            count += spis.count
+            self.context.touch(ikeSA)
+        }
+        return count > 0
+            ? .begun(count: count) : .refused("connection '\(connection)' has no CHILD_SA '\(child)'")
+    }
+
+    /// IKE_SAs whose connection is unchanged stay; the others are deleted, and the peer may come again.
+    private func configure(_ configuration: GatewayConfiguration, _ turn: inout Turn) {
+        let old = self.context.configuration
+        self.context.configuration = configuration
+        for ikeSA in self.context.directory.all {
+            let isUnchanged = configuration.connections.contains(ikeSA.connection)
+            let hasSameKey = ikeSA.established.map { established in
+                let before = SharedSecretLookup(secrets: old.secrets)
+                    .key(local: established.localIdentity, remote: established.peerIdentity)
+                let after = SharedSecretLookup(secrets: configuration.secrets)
+                    .key(local: established.localIdentity, remote: established.peerIdentity)
+                guard let before, let after else { return false }
+                return before.isEqual(to: after)
+            }
+            if !isUnchanged || hasSameKey == false { ikeSA.close(.configurationChanged, &turn) }
+        }
+    }
+}

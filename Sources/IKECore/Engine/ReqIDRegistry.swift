@@ -1,0 +1,57 @@
+internal import IPsecModel
+
+/// The reqids of all CHILD_SAs: one for each pair of traffic selectors, kept over rekeys and for as long as
+/// any CHILD_SA needs it, so that the kernel's policies need not change with its states.
+struct ReqIDRegistry {
+    /// What policies are made for.
+    struct Key: Hashable {
+        let connection: String
+        let local: [TrafficSelector]
+        let remote: [TrafficSelector]
+    }
+
+    private struct Entry {
+        let reqid: UInt32
+        var users: Int
+    }
+
+    private var entries: [Key: Entry] = [:]
+    private var used: Set<UInt32> = []
+    private var next = ReqID.range.lowerBound
+
+    /// The reqid for a CHILD_SA with these selectors, used once more; nil if all are in use.
+    mutating func take(_ key: Key, configured: UInt32?) -> UInt32? {
+        if let entry = self.entries[key] {
+            self.entries[key]?.users += 1
+            return entry.reqid
+        }
+        guard let reqid = configured ?? self.free() else { return nil }
+        self.used.insert(reqid)
+        self.entries[key] = Entry(reqid: reqid, users: 1)
+        return reqid
+    }
+
+    /// One CHILD_SA less needs it; true if that was the last.
+    mutating func release(_ key: Key) -> Bool {
+        guard var entry = self.entries[key] else { return true }
+        entry.users -= 1
+        guard entry.users == 0 else {
+            self.entries[key] = entry
+            return false
+        }
+        self.entries[key] = nil
+        self.used.remove(entry.reqid)
+        return true
+    }
+
+    private mutating func free() -> UInt32? {
+        guard self.used.count < ReqID.range.count else { return nil }
+        while self.used.contains(self.next) { self.advance() }
+        defer { self.advance() }
+        return self.next
+    }
+
+    private mutating func advance() {
+        self.next = self.next == ReqID.range.upperBound ? ReqID.range.lowerBound : self.next + 1
+    }
+}

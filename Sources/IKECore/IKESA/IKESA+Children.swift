@@ -1,0 +1,261 @@
+internal import IKEWire
+internal import IPsecModel
+
+// The CHILD_SAs of an IKE_SA, from their first SPI to their end.
+extension IKESA {
+    /// How long we keep sending on an old CHILD_SA that the peer rekeyed, if it never deletes it.
+    ///
+    /// The peer has the new one when it got our answer; it says so by its DELETE (RFC 7296 §2.8). Until then
+    /// the old one works on both sides.
+    static let activationPatience: Duration = .seconds(60)
+
+    /// Begins the installation of a CHILD_SA; the answer to the peer waits for it.
+    func beginInstallation(
+        _ negotiated: NegotiatedChild, exchange: ExchangeType, arrival: Arrival, prefix: [Payload],
+        _ turn: inout Turn
+    ) -> Outcome {
+        let key = self.reqidKey(negotiated)
+        guard let reqid = self.context.reqids.take(key, configured: negotiated.configuration.reqid) else {
+            return .fault(.noAdditionalSAs, after: prefix)
+        }
+        let requestID = self.context.makeRequestID(for: self)
+        self.pendingAnswer = PendingAnswer(
+            exchange: exchange, arrival: arrival, prefix: prefix, negotiated: negotiated, reqid: reqid,
+            requestID: requestID, stage: .spi)
+        turn.ask(
+            .allocateSPI(
+                local: self.path.local.address, remote: self.path.remote.address, reqid: reqid),
+            requestID: requestID)
+        return .pending
+    }
+
+    /// The data plane answered a request of this IKE_SA; false if it was none of ours.
+    func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) -> Bool {
+        if var pending = self.pendingAnswer, pending.requestID == requestID {
+            self.continueInstallation(&pending, reply, &turn)
+            return true
+        }
+        if self.pendingMove?.requestID == requestID {
+            self.finishMove(reply, &turn)
+            return true
+        }
+        guard let spi = self.pendingActivations.removeValue(forKey: requestID) else { return false }
+        self.finishActivation(spi, reply, &turn)
+        return true
+    }
+
+    private func continueInstallation(
+        _ pending: inout PendingAnswer, _ reply: DataPlaneReply, _ turn: inout Turn
+    ) {
+        switch (pending.stage, reply) {
+        case (.spi, .spi(let spi)): self.install(&pending, inboundSPI: spi, &turn)
+        case (.installing(let child), .done): self.finishInstallation(pending, child, &turn)
+        case (_, .failed(let fault)):
+            turn.event(.dataPlaneFailed(self.label, fault))
+            self.failInstallation(pending, &turn)
+        case (.spi, .done), (.installing, .spi):
+            turn.event(.defect(self.label, "the data plane answered another question"))
+            self.failInstallation(pending, &turn)
+        }
+    }
+
+    private func failInstallation(_ pending: PendingAnswer, _ turn: inout Turn) {
+        self.pendingAnswer = nil
+        _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
+        // RFC 7296 has no notify for "my kernel cannot": this one says that the fault is not the peer's offer.
+        self.answer(
+            .fault(.noAdditionalSAs, after: pending.prefix), exchange: pending.exchange, pending.arrival,
+            &turn)
+    }
+
+    private func install(_ pending: inout PendingAnswer, inboundSPI: ESPSPI, _ turn: inout Turn) {
+        let child: ChildSA
+        do throws(CryptoFault) {
+            child = try self.makeChild(pending, inboundSPI: inboundSPI, now: turn.now)
+        } catch {
+            turn.event(.cryptoFailed(self.label, error))
+            turn.ask(
+                .releaseSPI(inboundSPI, local: self.path.local.address))
+            self.failInstallation(pending, &turn)
+            return
+        }
+        pending.requestID = self.context.makeRequestID(for: self)
+        pending.stage = .installing(child)
+        self.pendingAnswer = pending
+        let steps: [InstallationStep] =
+            pending.negotiated.replaces == nil ? [.inbound, .outbound, .policies] : [.inbound]
+        turn.ask(.install(child.spec, steps), requestID: pending.requestID)
+    }
+
+    private func makeChild(
+        _ pending: PendingAnswer, inboundSPI: ESPSPI, now: Instant
+    ) throws(CryptoFault) -> ChildSA {
+        let negotiated = pending.negotiated
+        let configuration = negotiated.configuration
+        let keys = try KeySchedule(crypto: self.context.crypto).childKeys(
+            negotiated.suite.protection, skD: self.keys.skD, prf: self.keys.prf,
+            requesterNonce: negotiated.requesterNonce, answererNonce: negotiated.answererNonce,
+            sharedSecret: negotiated.exchanged?.secret)
+        let rekey = try self.context.jittered(
+            configuration.lifetime.rekey, by: configuration.lifetime.jitter)
+        let spec = ChildSASpec(
+            reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
+            path: self.path,
+            suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
+            localSelectors: negotiated.selectors.local, remoteSelectors: negotiated.selectors.remote,
+            mode: configuration.mode, replayWindow: configuration.replayWindow,
+            lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
+            bytes: configuration.bytes, packets: configuration.packets)
+        let replaces = negotiated.replaces != nil
+        return ChildSA(
+            name: configuration.name, spec: spec, installedAt: now,
+            rekeyAt: rekey.map { now.advanced(by: $0) },
+            expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
+            reqidKey: self.reqidKey(negotiated), isOutboundActive: !replaces,
+            activatesAt: replaces ? now.advanced(by: Self.activationPatience) : nil)
+    }
+
+    private func finishInstallation(_ pending: PendingAnswer, _ child: ChildSA, _ turn: inout Turn) {
+        self.pendingAnswer = nil
+        let negotiated = pending.negotiated
+        self.children.append(child)
+        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, self.localSPI)
+        if let old = negotiated.replaces {
+            self.updateChild(old) { $0.state = .rekeyed(successor: child.spec.inboundSPI) }
+        }
+        turn.event(
+            .childSAInstalled(self.label, child: child.name, child.spec, replacing: negotiated.replaces))
+        let answer = self.childPayloads(negotiated, inboundSPI: child.spec.inboundSPI, pending.exchange)
+        self.answer(.payloads(pending.prefix + answer), exchange: pending.exchange, pending.arrival, &turn)
+        // The path may have moved while the data plane was busy.
+        self.moveStragglers(&turn)
+    }
+
+    /// SA, Nr, KE, TSi, TSr (RFC 7296 §1.2, §1.3.1); IKE_AUTH has its nonces in IKE_SA_INIT.
+    private func childPayloads(
+        _ negotiated: NegotiatedChild, inboundSPI: ESPSPI, _ exchange: ExchangeType
+    ) -> [Payload] {
+        let proposal = negotiated.chosen.answer(.esp, spi: inboundSPI.bytes)
+        var payloads: [Payload] = [.securityAssociation(SecurityAssociationPayload(proposals: [proposal]))]
+        if exchange == .createChildSA {
+            payloads.append(.nonce(NoncePayload(nonce: negotiated.answererNonce)))
+        }
+        if let exchanged = negotiated.exchanged, let method = negotiated.suite.keyExchange {
+            payloads.append(.keyExchange(KeyExchangePayload(method: method, data: exchanged.publicValue)))
+        }
+        // The peer is the requester, so TSi is its side.
+        payloads.append(.tsInitiator(TrafficSelectorPayload(selectors: negotiated.selectors.remote)))
+        payloads.append(.tsResponder(TrafficSelectorPayload(selectors: negotiated.selectors.local)))
+        return payloads
+    }
+
+    /// Gives back what a pending CHILD_SA holds, without answering.
+    func abandonPendingAnswer(_ turn: inout Turn) {
+        guard let pending = self.pendingAnswer else { return }
+        self.pendingAnswer = nil
+        _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
+        guard case .installing(let child) = pending.stage else { return }
+        turn.ask(.remove(child.spec, withPolicies: false))
+    }
+
+    /// The half of a rekeyed CHILD_SA that sends takes over from the one before.
+    func activateOutbound(_ spi: ESPSPI, _ turn: inout Turn) {
+        guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), !child.isOutboundActive
+        else { return }
+        self.updateChild(spi) {
+            $0.isOutboundActive = true
+            $0.activatesAt = nil
+        }
+        let requestID = self.context.makeRequestID(for: self)
+        self.pendingActivations[requestID] = spi
+        turn.ask(.install(child.spec, [.outbound]), requestID: requestID)
+    }
+
+    private func finishActivation(_ spi: ESPSPI, _ reply: DataPlaneReply, _ turn: inout Turn) {
+        guard case .failed(let fault) = reply else { return }
+        turn.event(.dataPlaneFailed(self.label, fault))
+        self.deleteChild(spi, .lostByDataPlane, &turn)
+    }
+
+    /// Ends a CHILD_SA and tells the peer.
+    func deleteChild(_ spi: ESPSPI, _ reason: EndReason, _ turn: inout Turn) {
+        guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), child.state != .deleting
+        else { return }
+        self.removeFromDataPlane(child, reason, &turn)
+        self.updateChild(spi) { $0.state = .deleting }
+        self.enqueue(.deleteChildren([spi]), &turn)
+    }
+
+    /// The peer deleted a CHILD_SA by its inbound SPI; ours to answer with, or nil if we do not have it.
+    ///
+    /// If our own DELETE is under way, the answer leaves it out (RFC 7296 §1.4.1).
+    func peerDeletedChild(outboundSPI: ESPSPI, _ turn: inout Turn) -> ESPSPI? {
+        guard let child = self.children.first(where: { $0.spec.outboundSPI == outboundSPI }) else {
+            return nil
+        }
+        if child.state == .deleting { return nil }
+        if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
+        let reason: EndReason = if case .rekeyed = child.state { .rekeyed } else { .deletedByPeer }
+        self.removeFromDataPlane(child, reason, &turn)
+        self.children.removeAll { $0.spec.inboundSPI == child.spec.inboundSPI }
+        return child.spec.inboundSPI
+    }
+
+    /// Our DELETE of these was answered.
+    func forgetDeletedChildren(_ spis: [ESPSPI]) {
+        self.children.removeAll { $0.state == .deleting && spis.contains($0.spec.inboundSPI) }
+    }
+
+    /// Expires CHILD_SAs, and activates those whose predecessors the peer forgot to delete.
+    func tendChildren(_ turn: inout Turn) {
+        for child in self.children {
+            if let activatesAt = child.activatesAt, turn.now >= activatesAt {
+                self.activateOutbound(child.spec.inboundSPI, &turn)
+            }
+            if let deadline = child.deadline, turn.now >= deadline {
+                self.deleteChild(child.spec.inboundSPI, .expired, &turn)
+            }
+        }
+    }
+
+    /// Takes a CHILD_SA out of the data plane and all tables but `children`.
+    func removeFromDataPlane(_ child: ChildSA, _ reason: EndReason, _ turn: inout Turn) {
+        guard child.state != .deleting else { return }
+        let isLast = self.context.reqids.release(child.reqidKey)
+        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, nil)
+        turn.ask(.remove(child.spec, withPolicies: isLast))
+        turn.event(
+            .childSAEnded(self.label, child: child.name, inboundSPI: child.spec.inboundSPI, reason))
+    }
+
+    /// Changes one CHILD_SA in place.
+    func updateChild(_ spi: ESPSPI, _ change: (inout ChildSA) -> Void) {
+        guard let index = self.children.firstIndex(where: { $0.spec.inboundSPI == spi }) else { return }
+        change(&self.children[index])
+    }
+
+    private func reqidKey(_ negotiated: NegotiatedChild) -> ReqIDRegistry.Key {
+        ReqIDRegistry.Key(
+            connection: self.connection.name, local: negotiated.selectors.local,
+            remote: negotiated.selectors.remote)
+    }
+
+    /// True if a CHILD_SA's outbound half is `identifier`.
+    func hasChild(sendingTo identifier: SAIdentifier) -> Bool {
+        self.children.contains { $0.spec.outboundIdentifier == identifier }
+    }
+
+    /// The inbound SPI of the CHILD_SA of which `identifier` names one half.
+    func inboundSPI(ofHalf identifier: SAIdentifier) -> ESPSPI? {
+        self.children.first { child in
+            child.spec.inboundSPI == identifier.spi || child.spec.outboundIdentifier == identifier
+        }?.spec.inboundSPI
+    }
+}
+
+extension ChildSASpec {
+    /// The half that sends, as a data plane names it.
+    var outboundIdentifier: SAIdentifier {
+        SAIdentifier(spi: self.outboundSPI, destination: self.path.remote.address)
+    }
+}

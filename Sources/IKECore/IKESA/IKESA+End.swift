@@ -1,0 +1,43 @@
+internal import IKEWire
+internal import IPsecModel
+
+// How an IKE_SA ends. Its CHILD_SAs end with it (RFC 7296 §1.4.1).
+extension IKESA {
+    /// Ends the IKE_SA without telling the peer: it knows, or cannot be told.
+    ///
+    /// The last answer stays for a while, since the peer may not have got it.
+    func end(_ reason: EndReason, _ turn: inout Turn) {
+        guard self.leave(reason, &turn) else { return }
+        self.requests.clearQueue()
+        self.phase = .closing(until: turn.now.advanced(by: self.context.limits.halfOpenLifetime))
+        if case .peerDead = reason { self.phase = .gone }
+        if case .replaced = reason { self.phase = .gone }
+    }
+
+    /// Ends the IKE_SA and tells the peer by a DELETE.
+    func close(_ reason: EndReason, _ turn: inout Turn) {
+        guard self.established != nil else {
+            self.end(reason, &turn)
+            return
+        }
+        guard self.leave(reason, &turn) else { return }
+        self.requests.clearQueue()
+        let patience = self.context.limits.retransmission.reduce(.zero, +)
+        self.phase = .closing(until: turn.now.advanced(by: patience))
+        self.enqueue(.deleteIKESA, &turn)
+    }
+
+    /// Lets go of all that the IKE_SA holds; false if it is over already.
+    private func leave(_ reason: EndReason, _ turn: inout Turn) -> Bool {
+        switch self.phase {
+        case .closing, .gone: return false
+        case .halfOpen: break
+        case .established: turn.event(.ikeSAEnded(self.label, reason))
+        }
+        self.context.touch(self)
+        self.abandonPendingAnswer(&turn)
+        for child in self.children { self.removeFromDataPlane(child, reason, &turn) }
+        self.children.removeAll()
+        return true
+    }
+}

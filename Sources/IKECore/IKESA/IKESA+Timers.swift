@@ -1,0 +1,78 @@
+internal import IKEWire
+internal import IPsecModel
+
+// Everything that time does to an IKE_SA.
+extension IKESA {
+    /// The earliest moment at which `deadlineReached` has something to do.
+    var nextDeadline: Instant? {
+        var deadlines = [self.requests.deadline, self.fragments.deadline]
+        switch self.phase {
+        case .gone: return nil
+        case .halfOpen(let halfOpen): deadlines.append(halfOpen.deadline)
+        case .closing(let until): deadlines.append(until)
+        case .established(let established):
+            deadlines += [
+                established.expiresAt, self.liveness.deadline, self.keepalive.deadline(on: self.path),
+            ]
+            for child in self.children { deadlines += [child.deadline, child.activatesAt] }
+        }
+        return deadlines.compactMap(\.self).min()
+    }
+
+    /// Does what is due. Called too early it does nothing.
+    func deadlineReached(_ turn: inout Turn) {
+        self.fragments.expire(now: turn.now)
+        switch self.phase {
+        case .gone: return
+        case .halfOpen(let halfOpen):
+            guard turn.now >= halfOpen.deadline else { return }
+            self.abandonPendingAnswer(&turn)
+            self.phase = .gone
+        case .closing(let until):
+            self.retransmitIfDue(&turn)
+            if turn.now >= until { self.phase = .gone }
+        case .established(let established):
+            self.retransmitIfDue(&turn)
+            self.expireIfDue(established, &turn)
+            self.probeIfDue(&turn)
+            self.tendChildren(&turn)
+            self.keepAliveIfDue(&turn)
+        }
+    }
+
+    private func retransmitIfDue(_ turn: inout Turn) {
+        switch self.requests.deadlineReached(now: turn.now) {
+        case .none: return
+        case .retransmit(let datagrams):
+            let transmissions = self.requests.outstanding?.transmissions ?? 0
+            turn.event(.retransmitted(self.label, .informational, transmission: transmissions))
+            self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
+        case .giveUp(.deleteIKESA): self.phase = .gone
+        case .giveUp: self.end(.peerDead, &turn)
+        }
+    }
+
+    private func expireIfDue(_ established: Established, _ turn: inout Turn) {
+        guard let expiresAt = established.expiresAt, turn.now >= expiresAt else { return }
+        self.close(.expired, &turn)
+    }
+
+    private func probeIfDue(_ turn: inout Turn) {
+        guard self.established != nil, self.liveness.deadlineReached(now: turn.now) else { return }
+        // Any request of ours that is under way asks the same question.
+        guard self.requests.isIdle else { return }
+        self.enqueue(.liveness, &turn)
+    }
+
+    private func keepAliveIfDue(_ turn: inout Turn) {
+        guard self.established != nil, self.keepalive.deadlineReached(on: self.path, now: turn.now) else {
+            return
+        }
+        turn.send(KeepaliveTimer.packet, from: self.path.local, to: self.path.remote)
+    }
+}
+
+extension ChildSA {
+    /// When it expires; nil if it does not, or is being deleted already.
+    var deadline: Instant? { self.state == .deleting ? nil : self.expiresAt }
+}

@@ -1,0 +1,198 @@
+internal import IKEWire
+internal import IPsecModel
+
+/// One IKE_SA (RFC 7296 §1): several small machines, composed.
+///
+/// - `phase`: half-open, established, closing, gone;
+/// - `answers`: the peer's request window with the kept answer;
+/// - `requests`: our own request window;
+/// - `children`: the CHILD_SAs, each with a state of its own;
+/// - `liveness`, `keepalive`, `path`.
+///
+/// The machines decide; this class turns their actions into outputs. Each exchange has an extension in the
+/// folder that its chapter of the RFC names.
+final class IKESA {
+    /// What is common to all IKE_SAs of the engine.
+    let context: EngineContext
+    /// The number in our logs.
+    let uniqueID: UInt64
+    /// The SPI of the original initiator.
+    let initiatorSPI: IKESPI
+    /// The SPI of the original responder.
+    let responderSPI: IKESPI
+    /// True if we began this IKE_SA, so that our SPI is `initiatorSPI` (RFC 7296 §3.1, flag I).
+    let isOriginalInitiator: Bool
+    /// Keys and ciphers.
+    let keys: IKEKeys
+    /// How an IKE_SA_INIT request is recognised as this one's again; nil after a rekey.
+    let initialKey: IKESADirectory.InitialKey?
+
+    /// Which connection it belongs to: a candidate while half-open, certain afterwards.
+    var connection: ConnectionConfiguration
+    /// Where it is in its life.
+    var phase: Phase
+    /// Where its packets go, and its CHILD_SAs' packets too.
+    var path: Path
+    /// When and why the path last changed; nil if it never did.
+    var lastPathChange: PathChange?
+    /// How often the path changed.
+    var pathChanges: UInt64 = 0
+    /// A move that the data plane works on.
+    var pendingMove: PendingMove?
+
+    /// Seals and opens the Encrypted payload.
+    var protection: MessageProtection
+    /// Fragments of a message that is not complete.
+    var fragments = FragmentBuffer()
+    /// True if both sides can take fragments (RFC 7383 §2.3).
+    var fragmentationAgreed: Bool
+
+    /// The peer's requests.
+    var answers: AnswerWindow
+    /// Our requests.
+    var requests: RequestWindow<OwnRequest>
+    /// A request of the peer that waits for the data plane.
+    var pendingAnswer: PendingAnswer?
+    /// Installations of an outbound half that the data plane works on, by request ID.
+    var pendingActivations: [UInt64: ESPSPI] = [:]
+
+    /// The CHILD_SAs, the oldest first.
+    var children: [ChildSA] = []
+    /// The peer's silence.
+    var liveness: LivenessMachine
+    /// Our own silence.
+    var keepalive: KeepaliveTimer
+
+    /// An IKE_SA whose keys were just made.
+    init(
+        context: EngineContext, birth: Birth, connection: ConnectionConfiguration, phase: Phase, path: Path,
+        now: Instant
+    ) {
+        self.context = context
+        self.uniqueID = context.makeUniqueID()
+        self.initiatorSPI = birth.initiatorSPI
+        self.responderSPI = birth.responderSPI
+        self.isOriginalInitiator = birth.isOriginalInitiator
+        self.keys = birth.keys
+        self.initialKey = birth.initialKey
+        self.fragmentationAgreed = birth.fragmentationAgreed
+        self.connection = connection
+        self.phase = phase
+        self.path = path
+        self.protection = MessageProtection(keys: birth.keys, isOriginalInitiator: birth.isOriginalInitiator)
+        self.answers = AnswerWindow(expecting: birth.firstAnswerID)
+        self.requests = RequestWindow(first: birth.firstRequestID, schedule: context.limits.retransmission)
+        self.liveness = LivenessMachine(delay: connection.livenessDelay, now: now)
+        self.keepalive = KeepaliveTimer(interval: context.configuration.keepaliveInterval, now: now)
+    }
+
+    /// Our SPI, by which packets find this IKE_SA.
+    var localSPI: IKESPI { self.isOriginalInitiator ? self.initiatorSPI : self.responderSPI }
+
+    /// Its name in logs.
+    var label: IKESALabel {
+        switch self.phase {
+        case .halfOpen: return IKESALabel(connection: nil, uniqueID: self.uniqueID)
+        case .established, .closing, .gone:
+            return IKESALabel(connection: self.connection.name, uniqueID: self.uniqueID)
+        }
+    }
+
+    /// What an IKE_SA is made from.
+    struct Birth {
+        let initiatorSPI: IKESPI
+        let responderSPI: IKESPI
+        let isOriginalInitiator: Bool
+        let keys: IKEKeys
+        let initialKey: IKESADirectory.InitialKey?
+        let fragmentationAgreed: Bool
+        /// The message ID of the peer's first request on these keys.
+        let firstAnswerID: UInt32
+        /// The message ID of our first request.
+        let firstRequestID: UInt32
+    }
+
+    /// Where an IKE_SA is in its life.
+    ///
+    ///     halfOpen --IKE_AUTH verified--> established --DELETE, rekeyed--> closing --> gone
+    ///         \--IKE_AUTH refused--> closing        \--peer dead, DELETE answered--> gone
+    ///          \--too late--> gone
+    enum Phase {
+        /// Keys exist, but nobody is authenticated.
+        case halfOpen(HalfOpen)
+        /// Both are authenticated.
+        case established(Established)
+        /// Over, but its last answer, or our DELETE, may have to be sent again until this moment.
+        case closing(until: Instant)
+        /// Nothing is left; the engine drops it.
+        case gone
+    }
+
+    /// What an IKE_SA remembers until its IKE_AUTH.
+    struct HalfOpen {
+        /// The IKE_SA_INIT request in octets: AUTH covers it.
+        let request: [UInt8]
+        /// Our IKE_SA_INIT response in octets: AUTH covers it.
+        let response: [UInt8]
+        /// Ni.
+        let initiatorNonce: [UInt8]
+        /// Nr.
+        let responderNonce: [UInt8]
+        /// The proposals that the peer offered, to check another connection's against.
+        let offered: [ProposalSubstructure]
+        /// What the NAT detection found.
+        let natFinding: NATDetection.Finding
+        /// When it expires.
+        let deadline: Instant
+    }
+
+    /// What an IKE_SA knows after its IKE_AUTH.
+    struct Established {
+        /// Who the peer proved to be.
+        let peerIdentity: Identity
+        /// Who we said we are.
+        let localIdentity: Identity
+        /// When IKE_AUTH was done; rekeying does not change it.
+        let establishedAt: Instant
+        /// When these keys were made.
+        let since: Instant
+        /// When it ends if nobody rekeys it; nil means never.
+        let expiresAt: Instant?
+        /// When rekeying is due; nil means never.
+        let rekeyAt: Instant?
+        /// How often the keys were renewed since IKE_AUTH.
+        let rekeyCount: UInt64
+    }
+
+    /// A change of the path, for `culvert sa show`.
+    struct PathChange: Hashable {
+        let at: Instant
+        let from: Endpoint
+        let to: Endpoint
+        let evidence: PathEvidence
+    }
+
+    /// A request of our own.
+    enum OwnRequest: Hashable {
+        /// An empty INFORMATIONAL (RFC 7296 §2.4).
+        case liveness
+        /// DELETE of the IKE_SA.
+        case deleteIKESA
+        /// DELETE of CHILD_SAs, by their inbound SPIs.
+        case deleteChildren([ESPSPI])
+    }
+}
+
+extension IKESA {
+    /// What is known since IKE_AUTH, if that has been.
+    var established: Established? {
+        guard case .established(let established) = self.phase else { return nil }
+        return established
+    }
+
+    /// True if nothing is left of it.
+    var isGone: Bool {
+        guard case .gone = self.phase else { return false }
+        return true
+    }
+}

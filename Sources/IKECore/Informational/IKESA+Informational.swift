@@ -1,0 +1,22 @@
+internal import IKEWire
+internal import IPsecModel
+
+// INFORMATIONAL asked by the peer (RFC 7296 §1.4): liveness, DELETE, notifies.
+extension IKESA {
+    func processInformational(_ message: AuthenticatedMessage, _ turn: inout Turn) -> Outcome {
+        for notify in message.payloads.notifies where notify.type.isError {
+            turn.event(.peerReported(self.label, notify.type))
+        }
+        if message.payloads.notify(.authenticationFailed) != nil {
+            // RFC 7296 §2.21.2: the initiator may refuse us this way, after our IKE_AUTH answer.
+            return .lastWords([], .failed(.authenticationFailed))
+        }
+        let deletes = message.payloads.deletes
+        if deletes.contains(where: { $0.protocolID == .ike }) {
+            // The CHILD_SAs go with it, without a DELETE each (RFC 7296 §1.4.1).
+            return .lastWords([], .deletedByPeer)
+        }
+        let ended = deletes.flatMap(\.espSPIs).compactMap { self.peerDeletedChild(outboundSPI: $0, &turn) }
+        return .payloads(ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))])
+    }
+}

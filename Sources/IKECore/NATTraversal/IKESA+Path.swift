@@ -1,0 +1,89 @@
+internal import IKEWire
+internal import IPsecModel
+
+// The path of an IKE_SA and all its CHILD_SAs, and how it follows a NAT that forgets (RFC 7296 §2.23).
+extension IKESA {
+    /// A new authenticated message came this way: the first decides the path, a later one may move it.
+    func followPath(_ arrival: Arrival, _ turn: inout Turn) {
+        switch self.phase {
+        case .halfOpen:
+            // IKE_AUTH: here the peer moves to port 4500 if there is a NAT.
+            self.path.local = arrival.destination
+            self.path.remote = arrival.source
+            self.path.confirmedAt = turn.now
+        case .established, .closing:
+            guard arrival.source != self.path.remote else {
+                self.path.confirmedAt = turn.now
+                self.path.confirmedBy = .ike
+                return
+            }
+            self.peerSeen(at: arrival.source, by: .ike, &turn)
+        case .gone: return
+        }
+    }
+
+    /// Something authentic of the peer came from `remote`, which is not where we send to.
+    ///
+    /// Only a peer behind a NAT is followed: for another, a change would be an attack on the path, or needs
+    /// MOBIKE.
+    func peerSeen(at remote: Endpoint, by evidence: PathEvidence, _ turn: inout Turn) {
+        guard self.path.isRemoteBehindNAT, remote != self.path.remote else { return }
+        guard remote.address.family == self.path.remote.address.family else { return }
+        if let move = self.pendingMove, move.target.remote == remote { return }
+        var target = self.path
+        target.remote = remote
+        target.confirmedAt = turn.now
+        target.confirmedBy = evidence
+        self.beginMove(to: target, &turn)
+    }
+
+    /// Moves the CHILD_SAs first; IKE follows when that is done, so that both move or neither.
+    private func beginMove(to target: Path, _ turn: inout Turn) {
+        let moving = self.children.filter { $0.state != .deleting }
+        guard !moving.isEmpty else {
+            self.take(target, &turn)
+            return
+        }
+        let requestID = self.context.makeRequestID(for: self)
+        self.pendingMove = PendingMove(
+            requestID: requestID, target: target, children: moving.map(\.spec.inboundSPI))
+        turn.ask(.move(moving.map(\.spec), to: target), requestID: requestID)
+    }
+
+    /// The data plane moved the CHILD_SAs, or could not.
+    func finishMove(_ reply: DataPlaneReply, _ turn: inout Turn) {
+        guard let move = self.pendingMove else { return }
+        self.pendingMove = nil
+        if case .failed(let fault) = reply {
+            // Everything is where it was. The next packet from the new place tries again.
+            turn.event(.dataPlaneFailed(self.label, fault))
+            return
+        }
+        for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
+        self.take(move.target, &turn)
+        self.moveStragglers(&turn)
+    }
+
+    /// Moves CHILD_SAs that were installed on a path which is no longer the one.
+    func moveStragglers(_ turn: inout Turn) {
+        guard self.pendingMove == nil else { return }
+        let stragglers = self.children.filter {
+            $0.state != .deleting && $0.spec.path.remote != self.path.remote
+        }
+        guard !stragglers.isEmpty else { return }
+        let requestID = self.context.makeRequestID(for: self)
+        self.pendingMove = PendingMove(
+            requestID: requestID, target: self.path, children: stragglers.map(\.spec.inboundSPI))
+        turn.ask(.move(stragglers.map(\.spec), to: self.path), requestID: requestID)
+    }
+
+    private func take(_ target: Path, _ turn: inout Turn) {
+        let old = self.path
+        guard target.remote != old.remote else { return }
+        self.path = target
+        self.pathChanges &+= 1
+        self.lastPathChange = PathChange(
+            at: turn.now, from: old.remote, to: target.remote, evidence: target.confirmedBy)
+        turn.event(.pathChanged(self.label, from: old, to: target))
+    }
+}

@@ -1,0 +1,41 @@
+internal import IKEWire
+internal import IPsecModel
+
+/// Puts two offers side by side for a person.
+enum MismatchReport {
+    /// Nothing in common among proposals; `key` is the configuration key that holds ours.
+    static func proposals(
+        _ subject: Mismatch.Subject, ours: [Proposal], theirs: [ProposalSubstructure], key: String
+    ) -> Mismatch {
+        let offered = theirs.map { Proposal($0.protocolID, $0.transforms) }
+        // What the peer wants first and we know how to do is the shortest cure.
+        let usable = offered.first { proposal in
+            proposal.transforms.allSatisfy { Self.isNamed($0) } && !proposal.transforms.isEmpty
+        }
+        return Mismatch(
+            subject, ours: ours.map(\.description), theirs: offered.map(\.description),
+            cure: usable.map { "\(key) = \($0)" } ?? "")
+    }
+
+    /// Nothing in common among traffic selectors.
+    static func selectors(
+        children: [ChildConfiguration], local: [TrafficSelector], remote: [TrafficSelector]
+    ) -> Mismatch {
+        let list = { (selectors: [TrafficSelector]) in
+            selectors.map(\.description).joined(separator: " ")
+        }
+        return Mismatch(
+            .trafficSelectors,
+            ours: children.map { child in
+                let local = child.localSelectors.map(\.description).joined(separator: " ")
+                let remote = child.remoteSelectors.map(\.description).joined(separator: " ")
+                return "\(child.name): \(local) === \(remote)"
+            },
+            theirs: ["\(list(local)) === \(list(remote))"],
+            cure: "local_ts = \(list(local))  remote_ts = \(list(remote))")
+    }
+
+    private static func isNamed(_ transform: Transform) -> Bool {
+        AlgorithmNames.table.contains { $0.transform == transform } || transform == .integrity(.none)
+    }
+}

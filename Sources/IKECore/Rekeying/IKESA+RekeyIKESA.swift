@@ -1,0 +1,109 @@
+internal import IKEWire
+internal import IPsecModel
+
+// Rekeying of the IKE_SA, asked by the peer (RFC 7296 §1.3.2, §2.8, §2.18).
+extension IKESA {
+    func rekeyIKESA(
+        _ message: AuthenticatedMessage, _ offer: SecurityAssociationPayload, nonce: [UInt8],
+        _ turn: inout Turn
+    ) -> Outcome {
+        // A DELETE of ours that is under way belongs to this IKE_SA, not to the next (RFC 7296 §2.25.2).
+        guard self.requests.unanswered.allSatisfy({ $0 == .liveness }) else {
+            return .fault(.temporaryFailure)
+        }
+        let choice = ProposalChoice(ours: self.connection.proposals, keyExchange: .required)
+        guard let chosen = choice.choose(from: offer.proposals), let suite = chosen.ikeSuite else {
+            let mismatch = MismatchReport.proposals(
+                .ikeProposal, ours: self.connection.proposals, theirs: offer.proposals, key: "proposals")
+            turn.event(
+                .mismatch(
+                    self.label, peer: message.arrival.source, exchange: .createChildSA, .noProposalChosen,
+                    mismatch))
+            return .fault(.noProposalChosen)
+        }
+        guard let peerSPI = IKESPI(bytes: chosen.spi), peerSPI != .zero else {
+            return .fault(.invalidSyntax)
+        }
+        guard let keyExchange = message.payloads.keyExchange else { return .fault(.invalidSyntax) }
+        guard keyExchange.method == suite.keyExchange else {
+            return .fault(.invalidKEPayload(wanted: suite.keyExchange))
+        }
+        do throws(CryptoFault) {
+            let (successor, answer) = try self.makeSuccessor(
+                suite, chosen, peerSPI: peerSPI, peerNonce: nonce, peerValue: keyExchange.data, now: turn.now)
+            return self.handOver(to: successor, answer, &turn)
+        } catch {
+            return self.refuse(error, &turn)
+        }
+    }
+
+    /// The requester of the rekeying is the original initiator of the new IKE_SA (RFC 7296 §2.18).
+    private func makeSuccessor(
+        _ suite: IKESuite, _ chosen: ProposalChoice.Chosen, peerSPI: IKESPI, peerNonce: [UInt8],
+        peerValue: [UInt8], now: Instant
+    ) throws(CryptoFault) -> (IKESA, [Payload]) {
+        let crypto = self.context.crypto
+        let exchange = try crypto.keyExchange(suite.keyExchange)
+        let secret = try exchange.sharedSecret(with: peerValue[...])
+        let ownNonce = try crypto.bytes(32)
+        let ownSPI = try self.context.makeIKESPI()
+        let keys = try KeySchedule(crypto: crypto).rekeyedKeys(
+            suite,
+            KeySchedule.Ingredients(
+                initiatorNonce: peerNonce, responderNonce: ownNonce, initiatorSPI: peerSPI,
+                responderSPI: ownSPI),
+            sharedSecret: secret, old: self.keys)
+        let successor = IKESA(
+            context: self.context,
+            birth: Birth(
+                initiatorSPI: peerSPI, responderSPI: ownSPI, isOriginalInitiator: false, keys: keys,
+                initialKey: nil, fragmentationAgreed: self.fragmentationAgreed, firstAnswerID: 0,
+                firstRequestID: 0),
+            connection: self.connection, phase: .gone, path: self.path, now: now)
+        let answer: [Payload] = [
+            .securityAssociation(
+                SecurityAssociationPayload(proposals: [chosen.answer(.ike, spi: ownSPI.bytes)])),
+            .nonce(NoncePayload(nonce: ownNonce)),
+            .keyExchange(KeyExchangePayload(method: suite.keyExchange, data: exchange.publicValue)),
+        ]
+        return (successor, answer)
+    }
+
+    /// CHILD_SAs, path and counters go on under the new keys; this IKE_SA waits for its DELETE.
+    private func handOver(to successor: IKESA, _ answer: [Payload], _ turn: inout Turn) -> Outcome {
+        guard let established = self.established else { return .fault(.temporaryFailure) }
+        successor.phase = .established(
+            successor.makeEstablished(
+                peer: established.peerIdentity, local: established.localIdentity,
+                establishedAt: established.establishedAt,
+                rekeyCount: established.rekeyCount + 1, now: turn.now))
+        successor.inherit(from: self)
+        self.context.directory.add(successor, initial: nil)
+        self.context.touch(successor)
+        for child in successor.children where child.state != .deleting {
+            self.context.directory.setOwner(ofChild: child.spec.inboundSPI, successor.localSPI)
+        }
+        turn.event(.ikeSARekeyed(self.label, successor: successor.label, suite: successor.keys.suite))
+        // Nothing of the CHILD_SAs ends here, so this is not `end`.
+        self.requests.clearQueue()
+        let patience = self.context.limits.retransmission.reduce(.zero, +)
+        self.phase = .closing(until: turn.now.advanced(by: patience))
+        return .payloads(answer)
+    }
+
+    private func inherit(from old: IKESA) {
+        self.children = old.children
+        old.children = []
+        self.pendingActivations = old.pendingActivations
+        old.pendingActivations = [:]
+        self.pendingMove = old.pendingMove
+        old.pendingMove = nil
+        for requestID in self.pendingActivations.keys {
+            self.context.handOver(requestID: requestID, to: self)
+        }
+        if let move = self.pendingMove { self.context.handOver(requestID: move.requestID, to: self) }
+        self.lastPathChange = old.lastPathChange
+        self.pathChanges = old.pathChanges
+        self.keepalive = old.keepalive
+    }
+}

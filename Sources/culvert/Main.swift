@@ -1,0 +1,8 @@
+internal import CulvertCLI
+
+@main
+struct Main {
+    static func main() {
+        runCulvert()
+    }
+}

@@ -1,0 +1,1 @@
+../../../Fuzz/IKEMessage.swift
