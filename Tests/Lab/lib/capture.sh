@@ -42,3 +42,19 @@ expect_only_udp_encapsulated() {
     expect_captured "ESP in UDP 4500" "$NATT_ESP"
     expect_captured "IKE on UDP 4500" "$NATT_IKE"
 }
+
+# The UDP payload of the last packet over IPv4 that matches, in hex.
+last_payload() { # FILTER
+    captured -x "$1" | awk '
+        /^\t0x/ { sub(/^[^:]*: */, ""); gsub(/ /, ""); hex = hex $0; next }
+        { hex = "" }
+        END { print substr(hex, 57) }'
+}
+
+# send_udp NAMESPACE ADDRESS PORT HEX: one datagram, from any port. (bash's own printf would split it at every 0x0a.)
+send_udp() {
+    local escaped="" at
+    for ((at = 0; at < ${#4}; at += 2)); do escaped+="\\x${4:at:2}"; done
+    # shellcheck disable=SC2016
+    in_ns "$1" bash -c 'exec env printf "$1" >"/dev/udp/$2/$3"' - "$escaped" "$2" "$3"
+}

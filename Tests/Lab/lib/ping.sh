@@ -1,10 +1,13 @@
 # shellcheck shell=bash
 # Pings between the hosts behind the gateways, and how many of them were lost in a row.
 
-# ping_through FROM ADDRESS [COUNT]: none may be lost.
+# ping_through FROM ADDRESS [COUNT [ping-option...]]: none may be lost.
 ping_through() {
-    in_ns "$1" ping -n -i 0.2 -W 2 -c "${3:-3}" "$2" >"$LAB_TMP/ping.out" 2>&1 || fail "$1 cannot ping $2 through the tunnel: $(tail -n 2 "$LAB_TMP/ping.out")"
-    grep -q ' 0% packet loss' "$LAB_TMP/ping.out" || fail "$1 lost pings to $2: $(grep loss "$LAB_TMP/ping.out")"
+    local from=$1 address=$2 count=${3:-3}
+    shift $(($# < 3 ? $# : 3))
+    in_ns "$from" ping -n -i 0.2 -W 2 -c "$count" "$@" "$address" >"$LAB_TMP/ping.out" 2>&1 ||
+        fail "$from cannot ping $address through the tunnel: $(tail -n 2 "$LAB_TMP/ping.out")"
+    grep -q ' 0% packet loss' "$LAB_TMP/ping.out" || fail "$from lost pings to $address: $(grep loss "$LAB_TMP/ping.out")"
 }
 
 no_ping_through() {

@@ -5,7 +5,7 @@
 : "${RESPONDER:=culvert}"
 : "${B_LOCAL_TS:=10.2.0.0/24}" "${B_REMOTE_TS:=10.1.0.0/24}"
 : "${B_CONNECTION:=}" "${B_CHILD:=}"          # added to both connections and to their children
-: "${B_COOKIE_THRESHOLD:=}"
+: "${B_COOKIE_THRESHOLD:=}" "${B_SITES:=ac}" "${B_ID_A:=a.example.org}"
 
 b_connection() { # NAME ID REMOTE_TS
     cat <<CONF
@@ -20,7 +20,7 @@ b_connection() { # NAME ID REMOTE_TS
         }
         remote {
             auth = psk
-            id = $2
+            id = "$2"
         }
         $B_CONNECTION
         children {
@@ -36,15 +36,16 @@ b_connection() { # NAME ID REMOTE_TS
 CONF
 }
 
+# B_SITES: which of the two sites B has a connection for. B_ID_A: as what it knows site A.
 b_connections() {
     echo "connections {"
-    b_connection site-a a.example.org "$B_REMOTE_TS"
-    b_connection site-c c.example.org 10.3.0.0/24
+    case $B_SITES in *a*) b_connection site-a "$B_ID_A" "$B_REMOTE_TS" ;; esac
+    case $B_SITES in *c*) b_connection site-c c.example.org 10.3.0.0/24 ;; esac
     cat <<CONF
 }
 secrets {
     ike-a {
-        id-1 = a.example.org
+        id-1 = "$B_ID_A"
         id-2 = b.example.org
         secret = "$PSK_A"
     }
@@ -73,6 +74,9 @@ b_stop() {
     B_EXIT=$STOPPED_WITH
 }
 
+# Reads the configuration again, after the scenario changed its variables.
+b_reload() { "b_reload_$RESPONDER"; }
+
 b_terminate() { "b_terminate_$RESPONDER"; }
 
 # --- Culvert
@@ -89,13 +93,22 @@ culvert_answers() {
     [ "$status" -lt 2 ]
 }
 
-b_start_culvert() {
+culvert_config() {
     mkdir -p "$SITE_DIR/gwb"
     {
         [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
         b_connections
     } >"$CULVERT_CONF"
     chmod 600 "$CULVERT_CONF"
+}
+
+b_reload_culvert() {
+    culvert_config
+    culvert reload || fail "culvert reload failed"
+}
+
+b_start_culvert() {
+    culvert_config
     ip netns exec gwb "$CULVERT_BIN/culvertd" --config "$CULVERT_CONF" --socket "$CULVERT_SOCKET" --log-level debug \
         >>"$SITE_DIR/gwb/daemon.log" 2>&1 &
     echo $! >"$SITE_DIR/gwb/pid"
@@ -120,6 +133,11 @@ b_start_strongswan() {
     ip -n gwb xfrm state flush
     ip -n gwb xfrm policy flush
     swan_start gwb
+}
+
+b_reload_strongswan() {
+    b_connections >"$SITE_DIR/gwb/swanctl.conf"
+    swan_load gwb
 }
 
 b_terminate_strongswan() { swan gwb --terminate --ike site-a --timeout 10; }

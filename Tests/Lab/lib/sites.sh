@@ -13,13 +13,13 @@ peer_config() { # SITE ID ADDRESS LOCAL_TS PSK
 connections {
     site-b {
         local_addrs = $3
-        remote_addrs = $B_ADDRESS
+        remote_addrs = ${A_REMOTE:-$B_ADDRESS}
         version = 2
         mobike = no
         proposals = ${A_IKE_PROPOSAL:-$IKE_PROPOSAL}
         rekey_time = 0
         local { auth = psk
-            id = $2 }
+            id = "$2" }
         remote { auth = psk
             id = b.example.org }
         $A_CONNECTION
@@ -37,7 +37,7 @@ connections {
 }
 secrets {
     ike-b {
-        id-1 = $2
+        id-1 = "$2"
         id-2 = b.example.org
         secret = "$5"
     }
@@ -47,7 +47,7 @@ CONF
 
 a_config() {
     CHARON_EXTRA=${A_CHARON:-} swan_config gwa
-    peer_config gwa a.example.org "$A_ADDRESS" "$A_LOCAL_TS" "${A_PSK:-$PSK_A}" >"$SITE_DIR/gwa/swanctl.conf"
+    peer_config gwa "${A_ID:-a.example.org}" "$A_ADDRESS" "$A_LOCAL_TS" "${A_PSK:-$PSK_A}" >"$SITE_DIR/gwa/swanctl.conf"
 }
 
 a_start() { a_config; swan_start gwa; }

@@ -123,6 +123,11 @@ nat_rebind() { # RANGE
     in_ns nat conntrack -F >/dev/null 2>&1
 }
 
+# Puts B behind a NAT as well: who sends to the outside's address 198.51.100.1 reaches B.
+b_behind_nat() {
+    in_ns inet "$IPTABLES" -t nat -A PREROUTING -i nat -d 198.51.100.1 -p udp -j DNAT --to-destination 203.0.113.2
+}
+
 # Cuts the path between the sites: packets vanish, nobody is told.
 path_cut() { in_ns inet "$IPTABLES" -A FORWARD -j DROP; in_ns inet "$IP6TABLES" -A FORWARD -j DROP; }
 
