@@ -105,7 +105,9 @@ package protocol CryptoProvider: AnyObject, RandomSource {
     /// A fresh key pair.
     func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange
 
-    /// SHA-1, for the hashes of NAT_DETECTION payloads alone (RFC 7296 §2.23): nothing secret rests on it.
+    /// SHA-1 of `bytes`, 20 bytes, for the NAT_DETECTION notifies (RFC 7296 §2.23).
+    ///
+    /// Not for security: whoever is on the path can make these hashes what he likes.
     func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8]
 
     /// True if the encryption (with its integrity algorithm), PRF or group can be used.
