@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Captures on the outside: everything that crosses `inet`, on both of its links.
+
+capture_start() { # FILE [INTERFACE]
+    CAPTURE=$1
+    ip netns exec inet tcpdump -i "${2:-any}" -n -U --immediate-mode -s 0 -w "$CAPTURE" 2>"$CAPTURE.err" &
+    CAPTURE_PID=$!
+    track "$CAPTURE_PID"
+    wait_until 10 "tcpdump listens" grep -q 'listening on' "$CAPTURE.err"
+}
+
+capture_stop() {
+    sleep 0.3
+    kill -INT "$CAPTURE_PID"
+    wait "$CAPTURE_PID" || true
+}
+
+captured() { tcpdump -n -r "$CAPTURE" "$@" 2>/dev/null; } # FILTER
+
+captured_count() { captured "$@" | grep -c . || true; }
+
+# expect_captured "sentence" FILTER: at least one packet.
+expect_captured() { [ "$(captured_count "$2")" -gt 0 ] || fail "the outside did not see $1"; }
+
+expect_not_captured() {
+    local count
+    count=$(captured_count "$2")
+    [ "$count" = 0 ] || fail "the outside saw $count times $1: $(captured "$2" | head -n 2)"
+}
+
+# UDP on port 4500 with a non-ESP marker (4 zero bytes) is IKE; without one it is ESP, unless it is one byte long. (pcap
+# filters cannot look into UDP over IPv6, so these see IPv4 only.)
+NATT_IKE='udp port 4500 and udp[4:2] > 12 and udp[8:4] = 0'
+NATT_ESP='udp port 4500 and udp[4:2] > 12 and udp[8:4] != 0'
+
+# ARP and IPv6's neighbour and listener discovery are no traffic of the sites.
+SITES='(ip or ip6) and not dst net ff02::/16 and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)'
+
+# Nothing but IKE on 500 and what UDP 4500 carries.
+expect_only_udp_encapsulated() {
+    expect_not_captured "something that is neither UDP 500 nor UDP 4500" "$SITES and not (udp port 500 or udp port 4500)"
+    expect_captured "ESP in UDP 4500" "$NATT_ESP"
+    expect_captured "IKE on UDP 4500" "$NATT_IKE"
+}

@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# Site B, the gateway under test. RESPONDER=culvert or strongswan: a scenario that strongSwan passes as well asks for nothing
+# but IKEv2. Both read the same connections and secrets. A scenario sets the variables below before b_start.
+
+: "${RESPONDER:=culvert}"
+: "${B_LOCAL_TS:=10.2.0.0/24}" "${B_REMOTE_TS:=10.1.0.0/24}"
+: "${B_CONNECTION:=}" "${B_CHILD:=}"          # added to both connections and to their children
+: "${B_COOKIE_THRESHOLD:=}"
+
+b_connection() { # NAME ID REMOTE_TS
+    cat <<CONF
+    $1 {
+        local_addrs = $B_ADDRESS
+        remote_addrs = %any
+        version = 2
+        proposals = ${B_IKE_PROPOSAL:-$IKE_PROPOSAL}
+        local {
+            auth = psk
+            id = b.example.org
+        }
+        remote {
+            auth = psk
+            id = $2
+        }
+        $B_CONNECTION
+        children {
+            net {
+                local_ts = $B_LOCAL_TS
+                remote_ts = $3
+                esp_proposals = ${B_ESP_PROPOSAL:-$ESP_PROPOSAL}
+                $B_CHILD
+            }
+            ${B_CHILDREN:-}
+        }
+    }
+CONF
+}
+
+b_connections() {
+    echo "connections {"
+    b_connection site-a a.example.org "$B_REMOTE_TS"
+    b_connection site-c c.example.org 10.3.0.0/24
+    cat <<CONF
+}
+secrets {
+    ike-a {
+        id-1 = a.example.org
+        id-2 = b.example.org
+        secret = "$PSK_A"
+    }
+    ike-c {
+        id-1 = c.example.org
+        id-2 = b.example.org
+        secret = "$PSK_C"
+    }
+}
+CONF
+}
+
+b_start() { "b_start_$RESPONDER"; note "B ($RESPONDER) is running"; }
+
+b_pid() { cat "$SITE_DIR/gwb/pid"; }
+
+b_log() { cat "$SITE_DIR/gwb/daemon.log"; }
+
+b_kill() { stop KILL "$(b_pid)"; }
+
+# Leaves the daemon's exit status in B_EXIT.
+b_stop() {
+    local pid
+    pid=$(b_pid)
+    stop TERM "$pid"
+    B_EXIT=$STOPPED_WITH
+}
+
+b_terminate() { "b_terminate_$RESPONDER"; }
+
+# --- Culvert
+
+CULVERT_CONF=$SITE_DIR/gwb/culvert.conf
+CULVERT_SOCKET=$SITE_DIR/gwb/culvert.sock
+
+culvert() { "$CULVERT_BIN/culvert" --socket "$CULVERT_SOCKET" "$@"; }
+
+# Exit status 0 says all is up, 1 some is down, 2 the daemon cannot be reached.
+culvert_answers() {
+    local status=0
+    culvert status >/dev/null 2>&1 || status=$?
+    [ "$status" -lt 2 ]
+}
+
+b_start_culvert() {
+    mkdir -p "$SITE_DIR/gwb"
+    {
+        [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
+        b_connections
+    } >"$CULVERT_CONF"
+    chmod 600 "$CULVERT_CONF"
+    ip netns exec gwb "$CULVERT_BIN/culvertd" --config "$CULVERT_CONF" --socket "$CULVERT_SOCKET" --log-level debug \
+        >>"$SITE_DIR/gwb/daemon.log" 2>&1 &
+    echo $! >"$SITE_DIR/gwb/pid"
+    track $!
+    wait_until 20 "culvertd answers" culvert_ready "$!"
+}
+
+culvert_ready() {
+    running "$1" || fail "culvertd ended at once: $(tail -n 3 "$SITE_DIR/gwb/daemon.log")"
+    culvert_answers
+}
+
+b_terminate_culvert() { culvert terminate site-a; }
+
+# --- strongSwan
+
+b_start_strongswan() {
+    # strongSwan counts a threshold of 0 as none; what it calls 1 is "while one is half open".
+    CHARON_EXTRA="${B_COOKIE_THRESHOLD:+cookie_threshold = $((B_COOKIE_THRESHOLD + 1))} ${B_CHARON:-}" swan_config gwb
+    b_connections >"$SITE_DIR/gwb/swanctl.conf"
+    # charon leaves this to its starter, which the lab does without.
+    ip -n gwb xfrm state flush
+    ip -n gwb xfrm policy flush
+    swan_start gwb
+}
+
+b_terminate_strongswan() { swan gwb --terminate --ike site-a --timeout 10; }

@@ -1,0 +1,129 @@
+# shellcheck shell=bash
+# The network of every scenario, as namespaces of one guest:
+#
+#   hosta 10.1.0.2 -- gwa 192.168.1.2 --+
+#                                       nat 198.51.100.10 -- inet -- 203.0.113.2 gwb -- 10.2.0.2 hostb
+#   hostc 10.3.0.2 -- gwc 192.168.1.3 --+
+#
+# `inet` routes between the two public networks; what it sees is "the outside", and captures are made there. It also knows
+# the way to 192.168.1.0/24 (and there is IPv6 from gwa to gwb), so that switching the NAT off is enough for a path without one.
+
+# User-Mode Linux has no NAT for nftables; a host that has no legacy tables sets these otherwise.
+: "${IPTABLES:=iptables-legacy}" "${IP6TABLES:=ip6tables-legacy}"
+
+in_ns() { ip netns exec "$@"; }
+
+topology_up() {
+    ip -batch - <<'BATCH'
+netns add hosta
+netns add gwa
+netns add hostc
+netns add gwc
+netns add nat
+netns add inet
+netns add gwb
+netns add hostb
+link add eth0 netns hosta type veth peer name lan netns gwa
+link add eth0 netns hostc type veth peer name lan netns gwc
+link add wan netns gwa type veth peer name gwa netns nat
+link add wan netns gwc type veth peer name gwc netns nat
+link add wan netns nat type veth peer name nat netns inet
+link add wan netns gwb type veth peer name gwb netns inet
+link add eth0 netns hostb type veth peer name lan netns gwb
+BATCH
+    host_ns hosta 10.1.0
+    host_ns hostc 10.3.0
+    host_ns hostb 10.2.0
+    gateway_ns gwa 10.1.0.1 192.168.1.2/24 192.168.1.1 2001:db8:a::2/64 2001:db8:a::1
+    gateway_ns gwc 10.3.0.1 192.168.1.3/24 192.168.1.1 2001:db8:a::3/64 2001:db8:a::1
+    gateway_ns gwb 10.2.0.1 203.0.113.2/24 203.0.113.1 2001:db8:b::2/64 2001:db8:b::1
+    nat_ns
+    inet_ns
+    nat_on
+}
+
+batch_in() { ip -n "$1" -batch -; }
+
+host_ns() { # NAME PREFIX
+    batch_in "$1" <<BATCH
+link set lo up
+link set eth0 up
+addr add $2.2/24 dev eth0
+route add default via $2.1
+BATCH
+}
+
+gateway_ns() { # NAME LAN-ADDRESS WAN-ADDRESS ROUTER WAN-ADDRESS6 ROUTER6
+    batch_in "$1" <<BATCH
+link set lo up
+link set lan up
+link set wan up
+addr add $2/24 dev lan
+addr add $3 dev wan
+route add default via $4
+addr add $5 dev wan nodad
+route add default via $6
+BATCH
+}
+
+nat_ns() {
+    batch_in nat <<'BATCH'
+link add br0 type bridge
+link set gwa master br0 up
+link set gwc master br0 up
+link set br0 up
+link set wan up
+link set lo up
+addr add 192.168.1.1/24 dev br0
+addr add 198.51.100.10/24 dev wan
+route add default via 198.51.100.1
+addr add 2001:db8:a::1/64 dev br0 nodad
+addr add 2001:db8:c::2/64 dev wan nodad
+route add default via 2001:db8:c::1
+BATCH
+    # A NAT that forgot a mapping drops what still arrives for it, as most do.
+    in_ns nat "$IPTABLES" -A INPUT -i wan -p udp -j DROP
+}
+
+inet_ns() {
+    batch_in inet <<'BATCH'
+link set lo up
+link set nat up
+link set gwb up
+addr add 198.51.100.1/24 dev nat
+addr add 203.0.113.1/24 dev gwb
+route add 192.168.1.0/24 via 198.51.100.10
+addr add 2001:db8:c::1/64 dev nat nodad
+addr add 2001:db8:b::1/64 dev gwb nodad
+route add 2001:db8:a::/64 via 2001:db8:c::2
+BATCH
+}
+
+# A NAT that never keeps the port. It masquerades everything, so that inner packets that leak are seen outside as well.
+nat_on() { nat_ports 20000-40000; }
+
+nat_off() {
+    in_ns nat "$IPTABLES" -t nat -F POSTROUTING
+    in_ns nat conntrack -F >/dev/null 2>&1
+}
+
+nat_ports() { # RANGE
+    in_ns nat "$IPTABLES-restore" <<RULES
+*nat
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -o wan -p udp -j MASQUERADE --to-ports $1 --random
+-A POSTROUTING -o wan -j MASQUERADE
+COMMIT
+RULES
+}
+
+# What a router does when it restarts: every mapping is forgotten and the next packet gets a port it never had.
+nat_rebind() { # RANGE
+    nat_ports "$1"
+    in_ns nat conntrack -F >/dev/null 2>&1
+}
+
+# Cuts the path between the sites: packets vanish, nobody is told.
+path_cut() { in_ns inet "$IPTABLES" -A FORWARD -j DROP; in_ns inet "$IP6TABLES" -A FORWARD -j DROP; }
+
+path_restore() { in_ns inet "$IPTABLES" -F FORWARD; in_ns inet "$IP6TABLES" -F FORWARD; }
