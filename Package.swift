@@ -41,8 +41,14 @@ let package = Package(
         module("LinuxIO", ["IPsecModel", "CLinux"]),
         module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
 
+        // Used by tests alone: a network, NATs, a kernel and a peer under virtual time.
+        .target(
+            name: "SimNet", dependencies: ["IPsecModel", "IKEWire", "IKECore", "CryptoOpenSSL"],
+            path: "Tests/SimNet", swiftSettings: strict),
+
         tests("IPsecModelTests", ["IPsecModel"]),
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
+        tests("IKECoreTests", ["IKECore", "IKEWire", "IPsecModel", "CryptoOpenSSL", "SimNet"]),
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
