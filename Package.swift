@@ -74,9 +74,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
+        // Used by tests alone: a network, NATs, a kernel and a peer under virtual time.
+        .target(
+            name: "SimNet", dependencies: ["IPsecModel", "IKEWire", "IKECore", "CryptoOpenSSL"],
+            path: "Tests/SimNet", swiftSettings: strict),
 
         tests("IPsecModelTests", ["IPsecModel"]),
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
+        tests("IKECoreTests", ["IKECore", "IKEWire", "IPsecModel", "CryptoOpenSSL", "SimNet"]),
         tests("GatewayConfigTests", ["GatewayConfig", "IPsecModel"]),
         tests("CryptoOpenSSLTests", ["CryptoOpenSSL", "IPsecModel"]),
         tests("ControlProtocolTests", ["ControlProtocol", "ControlCodec"]),

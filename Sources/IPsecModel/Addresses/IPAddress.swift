@@ -18,12 +18,18 @@ package struct IPv4Address: Hashable, Comparable, Sendable {
 
 /// An IPv6 address.
 package struct IPv6Address: Hashable, Comparable, Sendable {
+    // Two halves, not a UInt128: Swift 6.3.1 passes a structure that holds one (alignment 16) through memory
+    // that is aligned to 8 only, and the debug build then crashes on an aligned load.
+    private let high: UInt64
+    private let low: UInt64
+
     /// The address as a number; the first octet is the most significant.
-    package let bits: UInt128
+    package var bits: UInt128 { UInt128(self.high) << 64 | UInt128(self.low) }
 
     /// The address with the number `bits`.
     package init(bits: UInt128) {
-        self.bits = bits
+        self.high = UInt64(truncatingIfNeeded: bits >> 64)
+        self.low = UInt64(truncatingIfNeeded: bits)
     }
 
     package static func < (left: IPv6Address, right: IPv6Address) -> Bool { left.bits < right.bits }

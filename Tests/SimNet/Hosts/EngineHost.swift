@@ -1,0 +1,95 @@
+package import IKECore
+package import IPsecModel
+
+/// A gateway: an engine with a kernel, driven as the daemon drives it.
+package final class EngineHost: SimHost {
+    package let addresses: [IPAddress]
+    /// The engine.
+    package let engine: IKEEngine
+    /// Its data plane.
+    package let kernel: FakeKernel
+    /// Its algorithms and random bytes.
+    package let crypto: SeededCrypto
+    /// What it told, in order.
+    package private(set) var events: [IKEEvent] = []
+    /// Answers to commands.
+    package private(set) var answers: [UInt64: CommandAnswer] = [:]
+    /// Texts that came out of ESP packets.
+    package private(set) var heard: [String] = []
+    /// How late the kernel answers; zero means at once.
+    package var kernelDelay: Duration = .zero
+    /// False for a kernel that tells nobody of new mappings.
+    package var reportsMappings = true
+
+    private var inputs: [Input] = []
+    private var isBusy = false
+
+    /// A gateway at `addresses`.
+    package init(addresses: [IPAddress], configuration: GatewayConfiguration, seed: UInt64 = 2) {
+        self.addresses = addresses
+        self.kernel = FakeKernel()
+        self.crypto = SeededCrypto(seed: seed)
+        self.engine = IKEEngine(configuration: configuration, crypto: self.crypto)
+    }
+
+    package var nextDeadline: Instant? { self.engine.nextDeadline }
+
+    package func deadlineReached(on net: SimNet) { self.feed(.deadline, on: net) }
+
+    package func receive(_ datagram: Datagram, on net: SimNet) {
+        if datagram.kind == .udp, datagram.isIKE {
+            let socket: IKESocketKind =
+                datagram.destination.port == IKEPort.ike ? .ike : .natTraversal
+            self.feed(
+                .datagram(
+                    ReceivedDatagram(
+                        bytes: datagram.bytes, source: datagram.source, destination: datagram.destination,
+                        socket: socket)), on: net)
+            return
+        }
+        // As with UDP_ENCAP, ESP and keepalives stay in the kernel.
+        guard !datagram.isKeepalive, let received = self.kernel.receive(datagram, crypto: self.crypto) else {
+            return
+        }
+        self.heard.append(received.text)
+        if let event = received.event, self.reportsMappings { self.feed(.dataPlaneEvent(event), on: net) }
+        guard received.text.hasPrefix("ping") else { return }
+        self.say("pong" + received.text.dropFirst(4), reqid: received.reqid, on: net)
+    }
+
+    /// Sends an inner packet through the CHILD_SA of `reqid`.
+    package func say(_ text: String, reqid: UInt32, on net: SimNet) {
+        guard let datagram = self.kernel.send(text, reqid: reqid, crypto: self.crypto) else { return }
+        net.send(datagram, from: self)
+    }
+
+    /// Gives the engine an input and does all that follows from it.
+    package func feed(_ input: Input, on net: SimNet) {
+        self.inputs.append(input)
+        guard !self.isBusy else { return }
+        self.isBusy = true
+        defer { self.isBusy = false }
+        while !self.inputs.isEmpty {
+            var outbox = Outbox()
+            self.engine.handle(self.inputs.removeFirst(), now: net.now, into: &outbox)
+            for output in outbox.drain() { self.perform(output, on: net) }
+        }
+    }
+
+    private func perform(_ output: Output, on net: SimNet) {
+        switch output {
+        case .send(let bytes, let source, let destination):
+            net.send(Datagram(source: source, destination: destination, bytes: bytes), from: self)
+        case .event(let event): self.events.append(event)
+        case .answer(let commandID, let answer): self.answers[commandID] = answer
+        case .dataPlane(let request):
+            guard let reply = self.kernel.handle(request.operation) else { return }
+            let input = Input.dataPlane(requestID: request.requestID, reply)
+            guard self.kernelDelay > .zero else {
+                self.inputs.append(input)
+                return
+            }
+            net.after(self.kernelDelay) { [weak self] net in self?.feed(input, on: net) }
+        }
+    }
+}

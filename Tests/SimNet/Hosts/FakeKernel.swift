@@ -1,0 +1,188 @@
+package import IKECore
+package import IPsecModel
+
+/// A data plane in memory, which notices when it is told nonsense.
+///
+/// What a real kernel would refuse it refuses; what a real kernel would silently take, but no correct engine
+/// asks for, becomes a violation.
+package final class FakeKernel {
+    /// One half of a CHILD_SA.
+    package struct State {
+        /// The CHILD_SA.
+        package let reqid: UInt32
+        /// The algorithms.
+        package let suite: ESPSuite
+        /// The keys of this half.
+        package let keys: ESPKeys
+        /// Where its packets come from or go to.
+        package internal(set) var path: Path
+        /// The inbound SPI of the CHILD_SA.
+        package let inboundSPI: ESPSPI
+        /// The last sequence number that was sent, or the highest that came.
+        package internal(set) var sequence: UInt32 = 0
+    }
+
+    /// What steers packets into a CHILD_SA.
+    package struct PolicySet: Hashable {
+        /// Inner packets' addresses on our side.
+        package let local: [TrafficSelector]
+        /// The same on the peer's side.
+        package let remote: [TrafficSelector]
+    }
+
+    /// A kind of request, for telling the kernel to fail.
+    package enum Kind: Hashable, Sendable {
+        case allocateSPI
+        case install
+        case installOutbound
+        case move
+    }
+
+    /// The halves that receive, by our SPI.
+    package internal(set) var inbound: [ESPSPI: State] = [:]
+    /// The halves that send.
+    package internal(set) var outbound: [SAIdentifier: State] = [:]
+    /// The half that a reqid's policies send with: the one installed last.
+    package internal(set) var sending: [UInt32: SAIdentifier] = [:]
+    /// Policies by reqid.
+    package private(set) var policies: [UInt32: PolicySet] = [:]
+    /// SPIs that were allocated and not installed yet, with their reqid.
+    package private(set) var reserved: [ESPSPI: UInt32] = [:]
+    /// What no correct engine asks for.
+    package private(set) var violations: [String] = []
+    /// Requests that fail from now on.
+    package var failing: Set<Kind> = []
+    /// How many moves were made.
+    package private(set) var moves = 0
+    private var nextSPI: UInt32 = 0xc000_0001
+
+    /// A kernel without states.
+    package init() {}
+
+    /// True if nothing is left of anything.
+    package var isEmpty: Bool {
+        self.inbound.isEmpty && self.outbound.isEmpty && self.policies.isEmpty && self.reserved.isEmpty
+    }
+
+    /// Carries a request out; nil if it gets no answer.
+    package func handle(_ operation: DataPlaneRequest.Operation) -> DataPlaneReply? {
+        switch operation {
+        case .allocateSPI(_, _, let reqid):
+            guard !self.failing.contains(.allocateSPI) else { return Self.failed("ALLOCSPI") }
+            defer { self.nextSPI += 1 }
+            let spi = ESPSPI(self.nextSPI)
+            self.reserved[spi] = reqid
+            return .spi(spi)
+        case .releaseSPI(let spi, _):
+            // Giving back what is installed would tear a CHILD_SA apart.
+            if self.inbound[spi] != nil { self.violate("SPI \(spi) is given back while it is installed") }
+            self.reserved[spi] = nil
+            return nil
+        case .install(let child, let steps): return self.install(child, steps)
+        case .remove(let child, let withPolicies):
+            self.remove(child, withPolicies: withPolicies)
+            return nil
+        case .move(let children, let path): return self.move(children, to: path)
+        }
+    }
+
+    func violate(_ text: String) { self.violations.append(text) }
+
+    private static func failed(_ operation: String, errno: Int32 = 12) -> DataPlaneReply {
+        .failed(KernelFault(operation: operation, object: "test", errno: errno, text: "told to fail"))
+    }
+
+    // MARK: Install and remove
+
+    private func install(_ child: ChildSASpec, _ steps: [InstallationStep]) -> DataPlaneReply {
+        let kind: Kind = steps == [.outbound] ? .installOutbound : .install
+        guard !self.failing.contains(kind) else { return Self.failed("NEWSA") }
+        let identifier = Self.outboundIdentifier(child, child.path)
+        if steps.contains(.outbound), let other = self.outbound[identifier] {
+            if other.inboundSPI == child.inboundSPI { self.violate("\(identifier) is installed twice") }
+            return Self.failed("NEWSA", errno: 17)
+        }
+        if steps.contains(.inbound) {
+            if self.inbound[child.inboundSPI] != nil { self.violate("\(child.inboundSPI) is installed twice") }
+            if self.reserved[child.inboundSPI] != child.reqid {
+                self.violate("\(child.inboundSPI) was not allocated for reqid \(child.reqid)")
+            }
+        } else if self.inbound[child.inboundSPI] == nil {
+            self.violate("\(child.outboundSPI) sends for a CHILD_SA that cannot receive")
+        }
+        for step in steps {
+            switch step {
+            case .inbound:
+                self.reserved[child.inboundSPI] = nil
+                self.inbound[child.inboundSPI] = Self.state(child, child.inboundKeys)
+            case .outbound:
+                self.outbound[identifier] = Self.state(child, child.outboundKeys)
+                self.sending[child.reqid] = identifier
+            case .policies:
+                self.policies[child.reqid] = PolicySet(
+                    local: child.localSelectors, remote: child.remoteSelectors)
+            }
+        }
+        if self.policies[child.reqid] == nil { self.violate("reqid \(child.reqid) has states, but no policies") }
+        return .done
+    }
+
+    private static func state(_ child: ChildSASpec, _ keys: ESPKeys) -> State {
+        State(
+            reqid: child.reqid, suite: child.suite, keys: keys, path: child.path,
+            inboundSPI: child.inboundSPI)
+    }
+
+    static func outboundIdentifier(_ child: ChildSASpec, _ path: Path) -> SAIdentifier {
+        SAIdentifier(spi: child.outboundSPI, destination: path.remote.address)
+    }
+
+    private func remove(_ child: ChildSASpec, withPolicies: Bool) {
+        self.inbound[child.inboundSPI] = nil
+        self.reserved[child.inboundSPI] = nil
+        let identifier = Self.outboundIdentifier(child, child.path)
+        if self.outbound[identifier]?.inboundSPI == child.inboundSPI { self.outbound[identifier] = nil }
+        for (identifier, state) in self.outbound where state.inboundSPI == child.inboundSPI {
+            self.violate("\(identifier) is left behind without its other half")
+        }
+        let isUsed = self.inbound.values.contains { $0.reqid == child.reqid }
+        if withPolicies {
+            if isUsed { self.violate("policies of reqid \(child.reqid) are removed while in use") }
+            self.policies[child.reqid] = nil
+            self.sending[child.reqid] = nil
+        } else if !isUsed, self.policies[child.reqid] != nil {
+            self.violate("policies of reqid \(child.reqid) are left without a CHILD_SA")
+        }
+    }
+
+    /// A hard expiry: the kernel has dropped the state by itself.
+    package func expire(inbound spi: ESPSPI) {
+        self.inbound[spi] = nil
+    }
+
+    // MARK: Move
+
+    private func move(_ children: [ChildSASpec], to path: Path) -> DataPlaneReply {
+        for child in children {
+            guard let state = self.inbound[child.inboundSPI] else {
+                self.violate("\(child.inboundSPI) is to be moved, but is not there")
+                return Self.failed("UPDSA", errno: 3)
+            }
+            if state.path.remote != child.path.remote {
+                self.violate("\(child.inboundSPI) is at \(state.path.remote), not \(child.path.remote)")
+            }
+        }
+        guard !self.failing.contains(.move) else { return Self.failed("UPDSA") }
+        self.moves += 1
+        for child in children {
+            self.inbound[child.inboundSPI]?.path = path
+            let old = Self.outboundIdentifier(child, child.path)
+            guard var state = self.outbound.removeValue(forKey: old) else { continue }
+            state.path = path
+            let new = Self.outboundIdentifier(child, path)
+            self.outbound[new] = state
+            if self.sending[child.reqid] == old { self.sending[child.reqid] = new }
+        }
+        return .done
+    }
+}
