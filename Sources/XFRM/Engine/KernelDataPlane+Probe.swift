@@ -6,36 +6,47 @@ extension KernelDataPlane {
     ///
     /// The state belongs to addresses that nobody has (RFC 5737), and no policy leads to it.
     package static func probe() -> Result<Void, KernelFault> {
-        do throws(KernelFault) {
-            let plane = try KernelDataPlane()
-            let child = Self.probeChild()
-            // Something of a probe that was killed may have stayed.
-            try plane.delete(SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address))
-            try plane.installOutbound(child)
-            try plane.delete(SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address))
-            return .success(())
-        } catch {
-            return .failure(error)
+        // A kernel looks for the algorithm first, and says that it has none before it says that it has no ESP.
+        let suites = [
+            ProtectionSuite(encryption: .aesGCM16, keyLength: 128, integrity: nil),
+            ProtectionSuite(encryption: .aesCBC, keyLength: 128, integrity: .hmacSHA256),
+        ]
+        var last = KernelFault(operation: "NEWSA", object: "probe", errno: Errno.notImplemented)
+        for suite in suites {
+            do throws(KernelFault) {
+                try KernelDataPlane().probe(suite)
+                return .success(())
+            } catch {
+                last = error
+                guard error.errno == Errno.notImplemented else { break }
+            }
         }
+        return .failure(last)
     }
 
-    private static func probeChild() -> ChildSASpec {
+    private func probe(_ suite: ProtectionSuite) throws(KernelFault) {
+        let child = Self.probeChild(suite)
+        let state = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
+        // Something of a probe that was killed may have stayed.
+        try self.delete(state)
+        try self.installOutbound(child)
+        try self.delete(state)
+    }
+
+    private static func probeChild(_ protection: ProtectionSuite) -> ChildSASpec {
         let path = Path(
             local: Endpoint(.v4(IPv4Address(192, 0, 2, 1)), IKEPort.natTraversal),
             remote: Endpoint(.v4(IPv4Address(192, 0, 2, 2)), IKEPort.natTraversal),
             usesUDPEncapsulation: true, confirmedAt: .origin)
-        let suite = ESPSuite(
-            protection: ProtectionSuite(encryption: .aesGCM16, keyLength: 128, integrity: nil),
-            sequenceNumbers: .short, keyExchange: nil)
+        let suite = ESPSuite(protection: protection, sequenceNumbers: .short, keyExchange: nil)
         // Nothing is ever sent with these keys.
+        let zeros = { (count: Int) in SecretBytes(copying: repeatElement(0, count: count)) }
         let keys = ESPKeys(
-            encryption: SecretBytes(copying: [UInt8](repeating: 0, count: 20)),
-            integrity: SecretBytes(copying: []))
+            encryption: zeros(protection.encryptionKeyBytes), integrity: zeros(protection.integrityKeyBytes))
         return ChildSASpec(
             reqid: ReqID.range.upperBound, inboundSPI: ESPSPI(0xc000_0000), outboundSPI: ESPSPI(0xc000_0000),
             path: path, suite: suite, inboundKeys: keys, outboundKeys: keys, localSelectors: [],
-            remoteSelectors: [],
-            lifetime: Lifetime(rekey: nil, hard: .seconds(10), jitter: .zero))
+            remoteSelectors: [], lifetime: Lifetime(rekey: nil, hard: .seconds(10), jitter: .zero))
     }
 
     /// Settings of this host with which a tunnel stands and carries nothing, one sentence each, for the log.

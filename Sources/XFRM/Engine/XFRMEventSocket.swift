@@ -39,7 +39,9 @@ package final class XFRMEventSocket {
                     try Self.events(in: bytes, ownPortID: self.ownPortID)
                 }
                 switch heard {
-                case .success(let heard): events += heard
+                // A moved peer is reported with each of its packets.
+                case .success(let heard):
+                    for event in heard where event != events.last { events.append(event) }
                 case .failure: hasLost = true
                 }
             } catch {
