@@ -1,5 +1,6 @@
 internal import IKECore
 internal import IPsecModel
+internal import LinuxIO
 
 /// Carries out the engine's requests to the data plane, and undoes what is half done.
 struct DataPlaneDriver {
@@ -20,6 +21,14 @@ struct DataPlaneDriver {
         case .remove(let child, let withPolicies):
             self.remove(child, withPolicies: withPolicies)
             return nil
+        case .check(let child):
+            do throws(KernelFault) {
+                _ = try self.dataPlane.statistics(child)
+                return .done
+            } catch {
+                // Only "there is no such state" says that it is gone; anything else says nothing.
+                return error.errno == Errno.noProcess ? .failed(error) : .done
+            }
         case .move(let children, let path):
             do throws(KernelFault) {
                 try self.dataPlane.move(children, to: path)

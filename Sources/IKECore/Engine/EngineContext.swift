@@ -16,6 +16,8 @@ final class EngineContext {
     private(set) var touched: Set<IKESPI> = []
     /// Which IKE_SA waits for which answer of the data plane.
     private var waiting: [UInt64: IKESPI] = [:]
+    /// Holds down how much an unauthenticated peer can make us log.
+    var complaints = CourtesyBudget(perSecond: 10)
     private var lastRequestID: UInt64 = 0
     private var lastUniqueID: UInt64 = 0
 

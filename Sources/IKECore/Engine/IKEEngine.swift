@@ -148,7 +148,10 @@ package final class IKEEngine {
             // A soft expiry asks for a rekeying, which the peer does in this version.
             guard isHard else { return }
             self.expireChild(identifier, &turn)
-        case .acquire, .overflow: return
+        case .overflow:
+            // A lost mapping change comes again with the next packet; a lost expiry does not.
+            for ikeSA in self.context.directory.all { ikeSA.checkChildren(&turn) }
+        case .acquire: return
         }
     }
 

@@ -12,6 +12,8 @@ package struct DataPlaneRequest: Sendable {
         case install(ChildSASpec, [InstallationStep])
         /// End both halves, and the policies if nothing replaces this CHILD_SA. No answer is expected.
         case remove(ChildSASpec, withPolicies: Bool)
+        /// Fail if the data plane has the inbound half no more.
+        case check(ChildSASpec)
         /// Move all of these to another path: all or none.
         case move([ChildSASpec], to: Path)
     }

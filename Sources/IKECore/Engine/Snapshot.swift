@@ -107,7 +107,8 @@ extension IKESA {
             lastPathChange: self.lastPathChange.map {
                 PathChangeSnapshot(at: $0.at, from: $0.from, to: $0.to, evidence: $0.evidence)
             },
-            pathChanges: self.pathChanges, establishedAt: established.establishedAt, since: established.since, rekeyAt: established.rekeyAt,
+            pathChanges: self.pathChanges, establishedAt: established.establishedAt, since: established.since,
+            rekeyAt: established.rekeyAt,
             expiresAt: established.expiresAt, rekeyCount: established.rekeyCount,
             lastHeard: self.liveness.lastHeard, livenessDelay: self.connection.livenessDelay,
             unansweredProbes: self.requests.outstanding?.transmissions ?? 0,

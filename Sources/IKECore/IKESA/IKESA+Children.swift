@@ -39,6 +39,10 @@ extension IKESA {
             self.finishMove(reply, &turn)
             return true
         }
+        if let spi = self.pendingChecks.removeValue(forKey: requestID) {
+            if case .failed = reply { self.deleteChild(spi, .lostByDataPlane, &turn) }
+            return true
+        }
         guard let spi = self.pendingActivations.removeValue(forKey: requestID) else { return false }
         self.finishActivation(spi, reply, &turn)
         return true
@@ -83,7 +87,7 @@ extension IKESA {
         pending.stage = .installing(child)
         self.pendingAnswer = pending
         let steps: [InstallationStep] =
-            pending.negotiated.replaces == nil ? [.inbound, .outbound, .policies] : [.inbound]
+            child.isOutboundActive ? [.inbound, .outbound, .policies] : [.inbound]
         turn.ask(.install(child.spec, steps), requestID: pending.requestID)
     }
 
@@ -106,13 +110,15 @@ extension IKESA {
             mode: configuration.mode, replayWindow: configuration.replayWindow,
             lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
             bytes: configuration.bytes, packets: configuration.packets)
-        let replaces = negotiated.replaces != nil
+        // With other selectors than before, the policies are others too, and there is nothing to wait for.
+        let old = self.children.first { $0.spec.inboundSPI == negotiated.replaces }
+        let takesOver = old?.spec.reqid == pending.reqid
         return ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
             rekeyAt: rekey.map { now.advanced(by: $0) },
             expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
-            reqidKey: self.reqidKey(negotiated), isOutboundActive: !replaces,
-            activatesAt: replaces ? now.advanced(by: Self.activationPatience) : nil)
+            reqidKey: self.reqidKey(negotiated), isOutboundActive: !takesOver,
+            activatesAt: takesOver ? now.advanced(by: Self.activationPatience) : nil)
     }
 
     private func finishInstallation(_ pending: PendingAnswer, _ child: ChildSA, _ turn: inout Turn) {
@@ -181,6 +187,7 @@ extension IKESA {
     func deleteChild(_ spi: ESPSPI, _ reason: EndReason, _ turn: inout Turn) {
         guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), child.state != .deleting
         else { return }
+        if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
         self.removeFromDataPlane(child, reason, &turn)
         self.updateChild(spi) { $0.state = .deleting }
         self.enqueue(.deleteChildren([spi]), &turn)
@@ -215,6 +222,15 @@ extension IKESA {
             if let deadline = child.deadline, turn.now >= deadline {
                 self.deleteChild(child.spec.inboundSPI, .expired, &turn)
             }
+        }
+    }
+
+    /// The data plane's events were lost, an expiry perhaps among them: asks for each CHILD_SA whether it stands.
+    func checkChildren(_ turn: inout Turn) {
+        for child in self.children where child.state != .deleting {
+            let requestID = self.context.makeRequestID(for: self)
+            self.pendingChecks[requestID] = child.spec.inboundSPI
+            turn.ask(.check(child.spec), requestID: requestID)
         }
     }
 

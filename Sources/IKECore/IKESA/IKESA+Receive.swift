@@ -133,7 +133,20 @@ extension IKESA {
         let datagrams = self.seal(payloads, exchange: exchange, messageID: messageID, isResponse: true, &turn)
         self.answers.answered(with: datagrams)
         self.transmit(datagrams, from: arrival.destination, to: arrival.source, &turn)
+        self.endReplaced(&turn)
         if let end { self.end(end, &turn) }
+    }
+
+    private func endReplaced(_ turn: inout Turn) {
+        let older = self.replaced
+        self.replaced = []
+        for other in older {
+            if other.tellsPeer {
+                other.ikeSA.close(.replaced, &turn)
+            } else {
+                other.ikeSA.end(.replaced, &turn)
+            }
+        }
     }
 
     /// An answer to our outstanding request.

@@ -53,8 +53,13 @@ final class IKESA {
     var requests: RequestWindow<OwnRequest>
     /// A request of the peer that waits for the data plane.
     var pendingAnswer: PendingAnswer?
+    /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must
+    /// not go before ours stand, or packets would leave in clear.
+    var replaced: [Replaced] = []
     /// Installations of an outbound half that the data plane works on, by request ID.
     var pendingActivations: [UInt64: ESPSPI] = [:]
+    /// Checks whether the data plane still has a CHILD_SA, by request ID.
+    var pendingChecks: [UInt64: ESPSPI] = [:]
 
     /// The CHILD_SAs, the oldest first.
     var children: [ChildSA] = []
@@ -170,6 +175,13 @@ final class IKESA {
         let from: Endpoint
         let to: Endpoint
         let evidence: PathEvidence
+    }
+
+    /// An older IKE_SA of the same peer.
+    struct Replaced {
+        let ikeSA: IKESA
+        /// False if the peer has forgotten it: a DELETE would only confuse it.
+        let tellsPeer: Bool
     }
 
     /// A request of our own.

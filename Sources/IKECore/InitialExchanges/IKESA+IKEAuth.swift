@@ -155,12 +155,11 @@ extension IKESA {
         }
         guard !older.isEmpty else { return }
         if message.payloads.notify(.initialContact) != nil {
-            // The peer has forgotten them: a DELETE would only confuse it.
-            for other in older { other.end(.replaced, &turn) }
+            self.replaced = older.map { Replaced(ikeSA: $0, tellsPeer: false) }
             return
         }
         switch policy {
-        case .replace: for other in older { other.close(.replaced, &turn) }
+        case .replace: self.replaced = older.map { Replaced(ikeSA: $0, tellsPeer: true) }
         case .keep:
             turn.event(
                 .limitReached(

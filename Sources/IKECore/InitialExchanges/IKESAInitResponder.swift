@@ -132,6 +132,9 @@ struct IKESAInitResponder {
             }
             return Choice(connection: connection, chosen: chosen, suite: suite)
         }
+        guard self.context.complaints.spend(now: turn.now) else {
+            throw .notify(PeerFault.noProposalChosen.notify)
+        }
         let mismatch =
             candidates.isEmpty
             ? Mismatch(

@@ -3,11 +3,16 @@ internal import IPsecModel
 
 /// Puts two offers side by side for a person.
 enum MismatchReport {
+    /// Proposals and selectors of a peer that are shown; it could send thousands.
+    private static let shown = 8
+
     /// Nothing in common among proposals; `key` is the configuration key that holds ours.
     static func proposals(
         _ subject: Mismatch.Subject, ours: [Proposal], theirs: [ProposalSubstructure], key: String
     ) -> Mismatch {
-        let offered = theirs.map { Proposal($0.protocolID, $0.transforms) }
+        let offered = theirs.prefix(Self.shown).map {
+            Proposal($0.protocolID, Array($0.transforms.prefix(32)))
+        }
         // What the peer wants first and we know how to do is the shortest cure.
         let usable = offered.first { proposal in
             proposal.transforms.allSatisfy { Self.isNamed($0) } && !proposal.transforms.isEmpty
@@ -22,7 +27,7 @@ enum MismatchReport {
         children: [ChildConfiguration], local: [TrafficSelector], remote: [TrafficSelector]
     ) -> Mismatch {
         let list = { (selectors: [TrafficSelector]) in
-            selectors.map(\.description).joined(separator: " ")
+            selectors.prefix(Self.shown).map(\.description).joined(separator: " ")
         }
         return Mismatch(
             .trafficSelectors,

@@ -96,9 +96,11 @@ extension IKESA {
         old.children = []
         self.pendingActivations = old.pendingActivations
         old.pendingActivations = [:]
+        self.pendingChecks = old.pendingChecks
+        old.pendingChecks = [:]
         self.pendingMove = old.pendingMove
         old.pendingMove = nil
-        for requestID in self.pendingActivations.keys {
+        for requestID in Array(self.pendingActivations.keys) + Array(self.pendingChecks.keys) {
             self.context.handOver(requestID: requestID, to: self)
         }
         if let move = self.pendingMove { self.context.handOver(requestID: move.requestID, to: self) }

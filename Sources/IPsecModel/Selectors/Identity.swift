@@ -50,14 +50,20 @@ package struct Identity: Hashable, Sendable {
 }
 
 extension Identity: CustomStringConvertible {
+    private static let shownOctets = 255
+
     /// The data as text without its type; bytes that are no printable ASCII make it hexadecimal.
     package var description: String {
         if self.type == .ipv4 || self.type == .ipv6, let address = IPAddress(bytes: self.data) {
             return address.description
         }
         let isText = self.type == .fqdn || self.type == .email || self.type == .keyID
-        guard isText, !self.data.isEmpty, self.data.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-            return "#" + hexadecimal(self.data)
+        guard isText, !self.data.isEmpty, self.data.count <= Self.shownOctets,
+            self.data.allSatisfy({ (0x21...0x7e).contains($0) })
+        else {
+            // A peer may send 64 KiB of anything: neither its length nor its bytes may spoil a log.
+            let rest = self.data.count > Self.shownOctets ? "…(\(self.data.count) octets)" : ""
+            return "#" + hexadecimal(self.data.prefix(Self.shownOctets)) + rest
         }
         return String(decoding: self.data, as: UTF8.self)
     }

@@ -101,15 +101,29 @@ package final class KernelDataPlane: DataPlane {
     ) throws(KernelFault) -> (inbound: SAStatistics, outbound: SAStatistics) {
         let inbound = try self.snapshot(
             SAIdentifier(spi: child.inboundSPI, destination: child.path.local.address))
-        let outbound = try self.snapshot(
-            SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address))
-        return (inbound.statistics(ofInbound: true), outbound.statistics(ofInbound: false))
+        return (inbound.statistics(ofInbound: true), try self.outboundStatistics(child))
+    }
+
+    /// Zero as long as a rekeyed CHILD_SA does not send yet: then there is no such state.
+    private func outboundStatistics(_ child: ChildSASpec) throws(KernelFault) -> SAStatistics {
+        do throws(KernelFault) {
+            return try self.snapshot(
+                SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
+            ).statistics(ofInbound: false)
+        } catch {
+            guard error.errno == Errno.noProcess else { throw error }
+            return SAStatistics()
+        }
     }
 
     // MARK: Policies
 
     package func installPolicies(_ child: ChildSASpec) throws(KernelFault) {
         self.remember(child.reqid)
+        guard self.policies[child.reqid] == nil else {
+            try self.updatePolicies(child)
+            return
+        }
         var installed: [KernelPolicy] = []
         do throws(KernelFault) {
             for policy in try KernelPolicy.policies(for: child, on: child.path) {
@@ -124,6 +138,16 @@ package final class KernelDataPlane: DataPlane {
             throw error
         }
         self.policies[child.reqid] = installed
+    }
+
+    /// Another IKE_SA of the same peer has these policies already: from now on they lead to this one. They never
+    /// go in between, so nothing leaves in clear.
+    private func updatePolicies(_ child: ChildSASpec) throws(KernelFault) {
+        let policies = try KernelPolicy.policies(for: child, on: child.path)
+        for policy in policies {
+            try self.kernel.transact(policy.request(.updatePolicy), on: "\(policy)")
+        }
+        self.policies[child.reqid] = policies
     }
 
     package func removePolicies(_ child: ChildSASpec) throws(KernelFault) {
