@@ -233,6 +233,8 @@ struct SecrecyTests {
         "secrets { ike { secret = a # \(secret)\n} }", "secrets { ike \(secret)\n}", "secrets { \(secret) }",
         "secrets { ike { secret \"\(secret)\"\n} }", "secrets { ike { secret = \"a\n\(secret)\n} }",
         "secerts { ike { secret = \"\(secret)\n} }",
+        "secrets { ike { secret =\n \(secret)==\n} }",
+        "secrets { ike { secret =\n \(secret)==\n\(secret)==\n} }",
         "secrets { pkcs8 { secret = \"\(secret)\" \(secret)\n} }",
     ])
     func `a secret in the wrong place is hidden as well`(_ text: String) {
