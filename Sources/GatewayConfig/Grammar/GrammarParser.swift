@@ -229,8 +229,10 @@ extension GrammarParser {
 ///
 /// Misspelt and misplaced ones as well: better to hide a harmless value than to show a key.
 func isSecretName(_ name: String) -> Bool {
-    let name = name.lowercased()
-    return ["secre", "sercet", "secert", "psk", "passw", "passph", "pin"].contains { name.contains($0) }
+    let bytes = name.lowercased().utf8
+    return ["secre", "sercet", "secert", "psk", "passw", "passph", "pin"].contains { word in
+        bytes.indices.contains { bytes[$0...].starts(with: word.utf8) }
+    }
 }
 
 /// True if `name` is a key of secrets, rightly spelt or nearly so, and not a secret itself.
