@@ -110,8 +110,6 @@ package final class IKEEngine {
         }
         IKESAInitResponder(context: self.context, message: message, arrival: arrival)
             .respond(cookies: &self.cookies, &turn)
-        let key = IKESADirectory.InitialKey(initiatorSPI: header.initiatorSPI, source: arrival.source)
-        if let ikeSA = self.context.directory.halfOpenIKESA(key) { self.context.touch(ikeSA) }
     }
 
     /// A request for an IKE_SA that we do not have: unprotected, so it is only a hint (RFC 7296 §2.21.4).

@@ -175,7 +175,7 @@ extension IKESA {
         self.liveness = LivenessMachine(delay: verified.connection.livenessDelay, now: turn.now)
         self.phase = .established(
             self.makeEstablished(peer: peer, local: verified.localIdentity, rekeyCount: 0, now: turn.now))
-        if let initialKey { self.context.directory.promote(initialKey) }
+        self.context.directory.promote(self)
         turn.event(.ikeSAEstablished(self.label, peer: peer, path: self.path, suite: self.keys.suite))
     }
 
