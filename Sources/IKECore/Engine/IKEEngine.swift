@@ -131,9 +131,13 @@ package final class IKEEngine {
     }
 
     private func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) {
-        guard let ikeSA = self.context.takeWaiting(requestID: requestID) else { return }
-        _ = ikeSA.receive(reply, requestID: requestID, &turn)
-        self.context.touch(ikeSA)
+        guard let waiter = self.context.takeWaiting(requestID: requestID) else { return }
+        if let ikeSA = self.context.directory[waiter.owner] {
+            self.context.touch(ikeSA)
+            guard !ikeSA.receive(reply, requestID: requestID, &turn) else { return }
+        }
+        // Whoever asked does not need it any more.
+        if case .spi(let spi) = reply { turn.ask(.releaseSPI(spi, local: waiter.local)) }
     }
 
     private func receive(_ event: DataPlaneEvent, _ turn: inout Turn) {
