@@ -5,17 +5,18 @@ import Testing
 
 /// Reqids of CHILD_SAs.
 struct ReqIDRegistryTests {
-    private func key(_ name: String, _ text: String = "10.1.0.0/24") -> ReqIDRegistry.Key {
-        ReqIDRegistry.Key(
-            connection: name, local: [Configurations.selector("10.2.0.0/24")],
-            remote: [Configurations.selector(text)])
+    private static let usual = Configurations.selector("10.1.0.0/24")
+    private static let other = Configurations.selector("10.3.0.0/24")
+
+    private func key(_ name: String, _ remote: TrafficSelector = usual) -> ReqIDRegistry.Key {
+        ReqIDRegistry.Key(connection: name, local: [Self.usual], remote: [remote])
     }
 
     @Test func `equal selectors of one connection share a reqid, others do not`() {
         var registry = ReqIDRegistry()
         let first = registry.take(self.key("a"), configured: nil)
         let again = registry.take(self.key("a"), configured: nil)
-        let other = registry.take(self.key("a", "10.3.0.0/24"), configured: nil)
+        let other = registry.take(self.key("a", Self.other), configured: nil)
         let stranger = registry.take(self.key("b"), configured: nil)
         #expect(first == ReqID.range.lowerBound)
         #expect(again == first)

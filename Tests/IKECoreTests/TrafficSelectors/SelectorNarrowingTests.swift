@@ -15,7 +15,8 @@ struct SelectorNarrowingTests {
         let expected: [TrafficSelector]?
 
         init(
-            _ name: String, own: [ConfiguredSelector], asked: [TrafficSelector], _ expected: [TrafficSelector]?
+            _ name: String, own: [ConfiguredSelector], asked: [TrafficSelector],
+            _ expected: [TrafficSelector]?
         ) {
             self.testDescription = name
             self.own = own
@@ -45,9 +46,14 @@ struct SelectorNarrowingTests {
 
     private static let cases: [Case] = [
         Case("equal", own: [fixed("10.2.0.0/24")], asked: [net("10.2.0.0/24")], [net("10.2.0.0/24")]),
-        Case("peer asks for all", own: [fixed("10.2.0.0/24")], asked: [net("0.0.0.0/0")], [net("10.2.0.0/24")]),
-        Case("peer asks for less", own: [fixed("10.2.0.0/16")], asked: [net("10.2.3.0/24")], [net("10.2.3.0/24")]),
-        Case("overlap", own: [fixed("10.2.0.0/24")], asked: [net("10.2.0.128-10.2.1.7")], [net("10.2.0.128-10.2.0.255")]),
+        Case(
+            "peer asks for all", own: [fixed("10.2.0.0/24")], asked: [net("0.0.0.0/0")], [net("10.2.0.0/24")]),
+        Case(
+            "peer asks for less", own: [fixed("10.2.0.0/16")], asked: [net("10.2.3.0/24")],
+            [net("10.2.3.0/24")]),
+        Case(
+            "overlap", own: [fixed("10.2.0.0/24")], asked: [net("10.2.0.128-10.2.1.7")],
+            [net("10.2.0.128-10.2.0.255")]),
         Case("disjoint", own: [fixed("10.2.0.0/24")], asked: [net("10.3.0.0/24")], nil),
         Case("other family", own: [fixed("10.2.0.0/24")], asked: [net("::/0")], nil),
         Case("v6", own: [fixed("2001:db8:2::/48")], asked: [net("::/0")], [net("2001:db8:2::/48")]),
@@ -96,7 +102,8 @@ struct SelectorNarrowingTests {
             "the same twice", own: [fixed("10.2.0.0/24")], asked: [net("10.2.0.0/24"), net("10.2.0.0/24")],
             [net("10.2.0.0/24")]),
         Case(
-            "the smaller first", own: [fixed("10.2.0.0/24")], asked: [net("10.2.0.0/25"), net("10.2.0.0/24")],
+            "the smaller first", own: [fixed("10.2.0.0/24")],
+            asked: [net("10.2.0.0/25"), net("10.2.0.0/24")],
             [net("10.2.0.0/24")]),
     ]
 
