@@ -82,6 +82,8 @@ package final class FakeKernel {
         case .remove(let child, let withPolicies):
             self.remove(child, withPolicies: withPolicies)
             return nil
+        case .check(let child):
+            return self.inbound[child.inboundSPI] == nil ? Self.failed("GETSA", errno: 3) : .done
         case .move(let children, let path): return self.move(children, to: path)
         }
     }
