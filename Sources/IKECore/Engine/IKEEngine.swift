@@ -147,7 +147,7 @@ package final class IKEEngine {
             ikeSA.peerSeen(at: remote, by: .esp, &turn)
             self.context.touch(ikeSA)
         case .expired(let identifier, _, let isHard):
-            // A soft expiry asks for a rekeying, which the peer does in this version.
+            // RFC-GAP: RFC 7296 §2.8 a soft expiry asks for a rekeying, which only the peer begins in this version.
             guard isHard else { return }
             self.expireChild(identifier, &turn)
         case .overflow:

@@ -150,6 +150,8 @@ extension IKESA {
         }
     }
 
+    // RFC-GAP: RFC 7296 §2.5 an unknown critical payload in it is ignored.
+    // RFC-GAP: RFC 7296 §2.21.3 INVALID_SYNTAX in it does not end the IKE_SA.
     /// An answer to our outstanding request.
     private func receiveAnswer(_ message: AuthenticatedMessage, _ turn: inout Turn) {
         guard let request = self.requests.receive(answerTo: message.header.messageID) else { return }

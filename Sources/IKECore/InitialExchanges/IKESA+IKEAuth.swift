@@ -53,6 +53,7 @@ extension IKESA {
         _ request: AuthRequest, _ halfOpen: HalfOpen, _ arrival: Arrival, _ turn: inout Turn
     ) throws(AuthRefusal) -> Verified {
         let connection = try self.findConnection(request, halfOpen, arrival, &turn)
+        // RFC-GAP: RFC 7296 §4 certificates.
         guard request.authentication.method == .sharedKeyMessageIntegrityCode else {
             let method = "method \(request.authentication.method.rawValue)"
             _ = self.refuseMethod(request.identity.identity, offered: method, arrival, &turn)

@@ -22,6 +22,7 @@ extension IKESA {
         }
     }
 
+    // RFC-GAP: RFC 7296 §2.23 we follow even if we are behind a NAT ourselves, which it advises against.
     /// Something authentic of the peer came from `remote`, which is not where we send to.
     ///
     /// Only a peer behind a NAT is followed: for another, a change would be an attack on the path, or needs
