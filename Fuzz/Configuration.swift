@@ -72,11 +72,14 @@ private func violation(of configuration: GatewayConfiguration) -> String? {
     return nil
 }
 
-/// libFuzzer's entry.
-@_cdecl("LLVMFuzzerTestOneInput")
-func fuzzConfiguration(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    // SAFETY: libFuzzer lends `count` octets at `start` for the length of this call; they are copied.
-    let octets = unsafe Array(UnsafeBufferPointer(start: start, count: count))
-    if let violation = configurationViolation(octets) { fatalError(violation) }
-    return 0
-}
+// The tests link several targets into one program, which can have only one entry point for the fuzzer.
+#if FUZZING
+    /// libFuzzer's entry.
+    @_cdecl("LLVMFuzzerTestOneInput")
+    func fuzzConfiguration(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+        // SAFETY: libFuzzer lends `count` octets at `start` for the length of this call; they are copied.
+        let octets = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+        if let violation = configurationViolation(octets) { fatalError(violation) }
+        return 0
+    }
+#endif

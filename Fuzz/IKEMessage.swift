@@ -71,11 +71,14 @@ private func protectionViolation(_ message: DecodedMessage) -> String? {
     return nil
 }
 
-/// libFuzzer's entry.
-@_cdecl("LLVMFuzzerTestOneInput")
-func fuzzIKEMessage(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    // SAFETY: libFuzzer lends `count` octets at `start` for the length of this call; they are copied.
-    let octets = unsafe Array(UnsafeBufferPointer(start: start, count: count))
-    if let violation = ikeMessageViolation(octets) { fatalError(violation) }
-    return 0
-}
+// The tests link several targets into one program, which can have only one entry point for the fuzzer.
+#if FUZZING
+    /// libFuzzer's entry.
+    @_cdecl("LLVMFuzzerTestOneInput")
+    func fuzzIKEMessage(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+        // SAFETY: libFuzzer lends `count` octets at `start` for the length of this call; they are copied.
+        let octets = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+        if let violation = ikeMessageViolation(octets) { fatalError(violation) }
+        return 0
+    }
+#endif

@@ -71,11 +71,14 @@ private func replayViolation(_ replay: ReplayState) -> String? {
     return again == replay ? nil : "decode(encode(replay state)) is not the state"
 }
 
-/// libFuzzer's entry.
-@_cdecl("LLVMFuzzerTestOneInput")
-func fuzzNetlinkReply(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    // SAFETY: libFuzzer lends `count` bytes at `start` for the length of this call; they are copied.
-    let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
-    if let violation = netlinkReplyViolation(bytes) { fatalError(violation) }
-    return 0
-}
+// The tests link several targets into one program, which can have only one entry point for the fuzzer.
+#if FUZZING
+    /// libFuzzer's entry.
+    @_cdecl("LLVMFuzzerTestOneInput")
+    func fuzzNetlinkReply(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+        // SAFETY: libFuzzer lends `count` bytes at `start` for the length of this call; they are copied.
+        let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+        if let violation = netlinkReplyViolation(bytes) { fatalError(violation) }
+        return 0
+    }
+#endif

@@ -106,4 +106,13 @@ import Testing
             _ = try PayloadChain.encode([.vendorID(.init(vendorID: .init(repeating: 0, count: 65_532)))])
         }
     }
+
+    @Test func `a chain of more than 65535 octets is refused both ways`() throws {
+        let half = Payload.vendorID(.init(vendorID: .init(repeating: 0, count: 32_764)))
+        let expected = WireFault.tooLong(field: "payloads", limit: 65_535, have: 65_536)
+        #expect(throws: expected) { _ = try PayloadChain.encode([half, half]) }
+        let octets = [43, 0, 0x80, 0] + [UInt8](repeating: 0, count: 32_764)
+        let last = [0, 0, 0x80, 0] + [UInt8](repeating: 0, count: 32_764)
+        #expect(throws: expected) { _ = try PayloadChain.decode(first: .vendorID, (octets + last)[...]) }
+    }
 }

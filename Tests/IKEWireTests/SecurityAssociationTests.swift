@@ -148,6 +148,10 @@ import Testing
             "more transforms than counted",
             "00 00 0018 01 01 00 01  03 00 0008 02 00 0005  00 00 0008 02 00 0005"
         ),
+        (
+            "a last transform that is not the last",
+            "00 00 0018 01 01 00 02  00 00 0008 02 00 0005  00 00 0008 02 00 0005"
+        ),
         ("transforms where none are counted", "00 00 0010 01 01 00 00  00 00 0008 02 00 0005"),
         ("a proposal that is shorter than its header", "00 00 0007 01 01 00 00"),
         ("a proposal of no length", "00 00 0000 01 01 00 00"),

@@ -33,6 +33,9 @@ enum AlgorithmWord {
         .keyExchange(.x448), .keyExchange(.none), .sequenceNumbers(.short), .sequenceNumbers(.extended),
     ]
 
+    // RFC-GAP: RFC 8221 §5 ENCR_NULL, which is a MUST there.
+    // RFC-GAP: RFC 8221 §6 AUTH_HMAC_SHA1_96, which is MUST-.
+    // RFC-GAP: RFC 8247 §2 the same, and PRF_HMAC_SHA1.
     /// What RFC 8247 §2 and RFC 8221 §5 and §6 say MUST NOT or SHOULD NOT of.
     private static let weak: Set<String> = [
         "3des", "des", "null", "blowfish", "blowfish128", "blowfish192", "blowfish256", "cast128", "md5",

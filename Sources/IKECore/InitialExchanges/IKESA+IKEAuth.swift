@@ -53,6 +53,7 @@ extension IKESA {
         _ request: AuthRequest, _ halfOpen: HalfOpen, _ arrival: Arrival, _ turn: inout Turn
     ) throws(AuthRefusal) -> Verified {
         let connection = try self.findConnection(request, halfOpen, arrival, &turn)
+        // RFC-GAP: RFC 7296 §4 certificates.
         guard request.authentication.method == .sharedKeyMessageIntegrityCode else {
             let method = "method \(request.authentication.method.rawValue)"
             _ = self.refuseMethod(request.identity.identity, offered: method, arrival, &turn)
@@ -176,7 +177,7 @@ extension IKESA {
             self.makeEstablished(
                 peer: peer, local: verified.localIdentity, establishedAt: turn.now, rekeyCount: 0,
                 now: turn.now))
-        if let initialKey { self.context.directory.promote(initialKey) }
+        self.context.directory.promote(self)
         turn.event(.ikeSAEstablished(self.label, peer: peer, path: self.path, suite: self.keys.suite))
     }
 

@@ -17,6 +17,7 @@ struct AnswerWindow {
     private enum State {
         case expecting(UInt32)
         case working(UInt32)
+        // RFC-GAP: RFC 7296 §2.2 nothing closes it then; it takes no more requests.
         /// All message IDs are used up; the IKE_SA must go (RFC 7296 §2.2).
         case exhausted
     }

@@ -35,6 +35,7 @@ struct KernelPolicy: Hashable, CustomStringConvertible {
     /// Policies of one child and direction at most; more would be a configuration that nobody meant.
     static let limit = 64
 
+    // RFC-GAP: RFC 4301 §4.4.1 nothing makes BYPASS and DISCARD entries.
     /// All policies of a child on `path`.
     static func policies(for child: ChildSASpec, on path: Path) throws(KernelFault) -> [KernelPolicy] {
         let out = Template(source: path.local.address, destination: path.remote.address, reqid: child.reqid)

@@ -19,6 +19,7 @@ struct KernelState {
     let identifier: SAIdentifier
     let source: IPAddress
     let reqid: UInt32
+    // RFC-GAP: RFC 7296 §2.23 the kernel takes ESP in one form per state: in UDP with it, bare without it.
     let encapsulation: Encapsulation?
     let suite: ESPSuite
     let keys: ESPKeys
