@@ -80,6 +80,12 @@ import Testing
         #expect(memory.unmatched.dropFirst().first?.at == Instant(nanoseconds: 38))
     }
 
+    @Test func `a stranger that came in after all is none any more`() {
+        // The path of `established` is from there.
+        let memory = self.memory(Self.refused(nil), Self.refused(nil, last: 11), Self.established)
+        #expect(memory.unmatched.map(\.remote?.address) == [.v4(IPv4Address(198, 51, 100, 11))])
+    }
+
     @Test func `connections that are configured no more are forgotten`() {
         var memory = self.memory(Self.refused(Values.label), .ikeSAEnded(Values.label, .terminated))
         memory.keep(only: ["site-c"])

@@ -64,7 +64,8 @@ struct StatusScreen {
         }
         if self.report.halfOpen > 0 {
             lines.append(
-                "waiting for \(Units.count(self.report.halfOpen, "peer")) to authenticate (half-open)")
+                "half-open \(Units.count(self.report.halfOpen, "IKE_SA")): peers about to authenticate, or just refused"
+            )
         }
         return lines
     }
