@@ -53,7 +53,11 @@ import Testing
     ) {
         let log = RecordedLog()
         let events = Self.events(Identity(type: type, data: data))
-        for event in events { log.log().log(event) }
+        for event in events {
+            log.log().log(event)
+            // The log would spell control characters out; the texts have none in the first place.
+            #expect(EventText.line(for: event).text.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+        }
         #expect(log.lines.count == events.count)
         for line in log.lines {
             #expect(line.hasSuffix("\n"))
