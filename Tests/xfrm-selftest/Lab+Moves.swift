@@ -46,50 +46,60 @@ extension Lab {
     func addressChange() throws {
         self.check.section("another address")
         for (index, numbers) in [SequenceNumbers.short, .extended].enumerated() {
+            let suite = ESPSuite(protection: Lab.gcm.protection, sequenceNumbers: numbers, keyExchange: nil)
             let plane = try KernelDataPlane()
-            let suite = ESPSuite(
-                protection: Lab.gcm.protection, sequenceNumbers: numbers, keyExchange: nil)
             var child = try self.child(
                 plane, number: UInt8(70 + index), reqid: ReqID.range.lowerBound + 70 + UInt32(index),
                 path: self.path(self.near, self.far), suite: suite)
             try self.install(plane, child)
             self.farEnd("add", child)
-            self.check.expect(self.ping(5), "\(suite): traffic before")
-            let before = try plane.statistics(child)
-            let moved = Endpoint(.v4(IPv4Address(10, 9, 0, 12)), 4777)
-            try self.relocate(plane, &child, to: self.path(self.near, moved), name: "\(suite)")
-            let after = try plane.statistics(child)
-            self.check.expect(
-                after.outbound.sequenceNumber == before.outbound.sequenceNumber
-                    && after.inbound.sequenceNumber == before.inbound.sequenceNumber,
-                "\(suite): sequence numbers stay to the unit", "\(before) \(after)")
-            self.check.expect(
-                after.inbound.bytes == before.inbound.bytes
-                    && after.outbound.packets == before.outbound.packets,
-                "\(suite): byte and packet counters stay", "\(before) \(after)")
-            self.moveFarEnd(child, from: self.far, to: moved)
-            self.check.expect(self.ping(5), "\(suite): traffic after")
-            let later = try plane.statistics(child)
-            self.check.expect(
-                later.inbound.replayed == before.inbound.packets,
-                "\(suite): what was seen before the move is refused after it", "\(later)")
-            self.check.expect(
-                later.outbound.sequenceNumber == before.outbound.sequenceNumber + 5,
-                "\(suite): the next packet has the next number", "\(later)")
-
-            // And our own address.
-            let other = Endpoint(.v4(IPv4Address(10, 9, 0, 11)), 4500)
-            try self.relocate(plane, &child, to: self.path(other, moved), name: "\(suite), ours")
-            self.clearFarEnd()
-            self.farEnd("add", child)
-            self.check.expect(
-                try plane.statistics(child).outbound.sequenceNumber == before.outbound.sequenceNumber + 5,
-                "\(suite): the number stays when our own address changes")
+            try self.peerMoves(plane, &child)
+            try self.weMove(plane, &child)
             try plane.removeEverything()
             self.clearFarEnd()
             self.check.expect(
                 CommandResult("ip xfrm state; ip xfrm policy list nosock").output.isEmpty, "all is removed")
         }
+    }
+
+    private func peerMoves(_ plane: KernelDataPlane, _ child: inout ChildSASpec) throws {
+        let suite = child.suite
+        self.check.expect(self.ping(5), "\(suite): traffic before")
+        let before = try plane.statistics(child)
+        let moved = Endpoint(.v4(IPv4Address(10, 9, 0, 12)), 4777)
+        try self.relocate(plane, &child, to: self.path(self.near, moved), name: "\(suite)")
+        let after = try plane.statistics(child)
+        self.check.expect(
+            after.outbound.sequenceNumber == before.outbound.sequenceNumber
+                && after.inbound.sequenceNumber == before.inbound.sequenceNumber,
+            "\(suite): sequence numbers stay to the unit", "\(before) \(after)")
+        self.check.expect(
+            after.inbound.bytes == before.inbound.bytes && after.outbound.packets == before.outbound.packets,
+            "\(suite): byte and packet counters stay", "\(before) \(after)")
+        self.moveFarEnd(child, from: self.far, to: moved)
+        self.check.expect(self.ping(5), "\(suite): traffic after")
+        let later = try plane.statistics(child)
+        self.check.expect(
+            later.inbound.replayed == before.inbound.packets,
+            "\(suite): what was seen before the move is refused after it", "\(later)")
+        self.check.expect(
+            later.outbound.sequenceNumber == before.outbound.sequenceNumber + 5,
+            "\(suite): the next packet has the next number", "\(later)")
+    }
+
+    private func weMove(_ plane: KernelDataPlane, _ child: inout ChildSASpec) throws {
+        let before = try plane.statistics(child)
+        let other = Endpoint(.v4(IPv4Address(10, 9, 0, 11)), 4500)
+        try self.relocate(
+            plane, &child, to: self.path(other, child.path.remote), name: "\(child.suite), our address")
+        self.check.expect(
+            try plane.statistics(child).outbound.sequenceNumber == before.outbound.sequenceNumber,
+            "\(child.suite): the number stays when our own address changes")
+        self.clearFarEnd()
+        self.farEnd("add", child)
+        // Our window remembers ten packets of the far end's former life.
+        _ = CommandResult("ip netns exec b ping -c 10 -i 0.02 -W 0.05 -I 10.2.0.1 10.1.0.1")
+        self.check.expect(self.ping(5), "\(child.suite): traffic from our new address")
     }
 
     private func relocate(
