@@ -151,7 +151,10 @@ struct GrammarParser {
     private mutating func setting(
         _ key: LocatedText, _ scanner: inout Scanner, in section: OpenSection
     ) throws(SyntaxFault) {
-        let start = scanner.offset
+        // A key that has slipped into the next line, such as Base64 with its '=', looks like the name of a key.
+        let isKeySecret = section.isSecret && !isKeyOfSecrets(key.string)
+        let key = isKeySecret ? key.hidden : key
+        let start = isKeySecret ? key.span.start : scanner.offset
         let isSecret = section.isSecret || isSecretName(key.string)
         let value: LocatedText
         do {
@@ -170,7 +173,9 @@ struct GrammarParser {
         {
             let line = self.report.files[key.span.file].position(of: previous.key.span.start).line
             self.report.warning(
-                key.span, "\(key.quoted) replaces the value of line \(line), which has no effect")
+                key.span,
+                "\(key.isSecret ? "this" : key.quoted) replaces the value of line \(line), which has no effect"
+            )
         }
     }
 
@@ -224,8 +229,16 @@ extension GrammarParser {
 ///
 /// Misspelt and misplaced ones as well: better to hide a harmless value than to show a key.
 func isSecretName(_ name: String) -> Bool {
-    let name = name.lowercased()
-    return ["secre", "sercet", "secert", "psk", "passw", "passph", "pin"].contains { name.contains($0) }
+    let bytes = name.lowercased().utf8
+    return ["secre", "sercet", "secert", "psk", "passw", "passph", "pin"].contains { word in
+        bytes.indices.contains { bytes[$0...].starts(with: word.utf8) }
+    }
+}
+
+/// True if `name` is a key of secrets, rightly spelt or nearly so, and not a secret itself.
+func isKeyOfSecrets(_ name: String) -> Bool {
+    let names = ["secret", "id", "file", "handle", "slot", "module", "pin"]
+    return names.contains(name) || name.hasPrefix("id") || nearest(name, among: names) != nil
 }
 
 extension Scanner {

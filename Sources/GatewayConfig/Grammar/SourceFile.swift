@@ -95,6 +95,11 @@ struct LocatedText {
 
     var isEmpty: Bool { self.bytes.isEmpty }
 
+    /// The same text, which no diagnostic may show.
+    var hidden: LocatedText {
+        LocatedText(bytes: self.bytes, origins: self.origins, span: self.span, isSecret: true)
+    }
+
     /// The part `range`, counted in bytes from the text's first, which the caller has taken from this text.
     func part(_ range: Range<Int>) -> LocatedText {
         let bytes = self.bytes.dropFirst(range.lowerBound).prefix(range.count)

@@ -130,9 +130,9 @@ extension SectionReader {
         let hint = nearest(name, among: schema.keys.map(\.name)).map { " (did you mean '\($0)'?)" } ?? ""
         let place = self.owner ?? "the top of the file"
         let preposition = self.owner == nil ? "at" : "in"
-        let shown = key.quoted
+        let shown = key.isSecret ? "" : " \(key.quoted)"
         self.report.error(
-            key.span, "unknown key \(shown) \(preposition) \(place)\(hint)", once: "unknown key")
+            key.span, "unknown key\(shown) \(preposition) \(place)\(hint)", once: "unknown key")
     }
 }
 

@@ -15,11 +15,19 @@ final class EngineContext {
     /// IKE_SAs that something happened to in this turn: their deadlines may have changed, or they are gone.
     private(set) var touched: Set<IKESPI> = []
     /// Which IKE_SA waits for which answer of the data plane.
-    private var waiting: [UInt64: IKESPI] = [:]
+    private var waiting: [UInt64: Waiter] = [:]
     /// Holds down how much an unauthenticated peer can make us log.
     var complaints = CourtesyBudget(perSecond: 10)
     private var lastRequestID: UInt64 = 0
     private var lastUniqueID: UInt64 = 0
+
+    /// Who waits for an answer of the data plane.
+    struct Waiter {
+        /// Our SPI of the IKE_SA, which may be gone by now.
+        let owner: IKESPI
+        /// Its address when it asked.
+        let local: IPAddress
+    }
 
     init(crypto: any CryptoProvider, configuration: GatewayConfiguration) {
         self.crypto = crypto
@@ -32,18 +40,19 @@ final class EngineContext {
     /// A fresh ID for a request to the data plane that `ikeSA` waits for.
     func makeRequestID(for ikeSA: IKESA) -> UInt64 {
         self.lastRequestID &+= 1
-        self.waiting[self.lastRequestID] = ikeSA.localSPI
+        self.waiting[self.lastRequestID] = Waiter(
+            owner: ikeSA.localSPI, local: ikeSA.path.local.address)
         return self.lastRequestID
     }
 
     /// Another IKE_SA waits for the answer now.
     func handOver(requestID: UInt64, to ikeSA: IKESA) {
-        self.waiting[requestID] = ikeSA.localSPI
+        self.waiting[requestID] = Waiter(owner: ikeSA.localSPI, local: ikeSA.path.local.address)
     }
 
-    /// The IKE_SA that waits for this answer, once; nil if it is gone or nobody waits.
-    func takeWaiting(requestID: UInt64) -> IKESA? {
-        self.waiting.removeValue(forKey: requestID).flatMap { self.directory[$0] }
+    /// Who waits for this answer, once; nil if nobody does.
+    func takeWaiting(requestID: UInt64) -> Waiter? {
+        self.waiting.removeValue(forKey: requestID)
     }
 
     /// Something happened to `ikeSA`.

@@ -110,8 +110,6 @@ package final class IKEEngine {
         }
         IKESAInitResponder(context: self.context, message: message, arrival: arrival)
             .respond(cookies: &self.cookies, &turn)
-        let key = IKESADirectory.InitialKey(initiatorSPI: header.initiatorSPI, source: arrival.source)
-        if let ikeSA = self.context.directory.halfOpenIKESA(key) { self.context.touch(ikeSA) }
     }
 
     /// A request for an IKE_SA that we do not have: unprotected, so it is only a hint (RFC 7296 §2.21.4).
@@ -133,9 +131,13 @@ package final class IKEEngine {
     }
 
     private func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) {
-        guard let ikeSA = self.context.takeWaiting(requestID: requestID) else { return }
-        _ = ikeSA.receive(reply, requestID: requestID, &turn)
-        self.context.touch(ikeSA)
+        guard let waiter = self.context.takeWaiting(requestID: requestID) else { return }
+        if let ikeSA = self.context.directory[waiter.owner] {
+            self.context.touch(ikeSA)
+            guard !ikeSA.receive(reply, requestID: requestID, &turn) else { return }
+        }
+        // Whoever asked does not need it any more.
+        if case .spi(let spi) = reply { turn.ask(.releaseSPI(spi, local: waiter.local)) }
     }
 
     private func receive(_ event: DataPlaneEvent, _ turn: inout Turn) {

@@ -3,13 +3,15 @@ internal import IPsecModel
 /// Finds IKE_SAs by all that packets and kernel events name them by, and counts those that are half-open.
 final class IKESADirectory {
     /// What a retransmitted IKE_SA_INIT request is recognised by, beside its octets (RFC 7296 §2.1).
+    ///
+    /// Requests that differ in their octets share it: each of them is a half-open IKE_SA of its own, and counts.
     struct InitialKey: Hashable {
         let initiatorSPI: IKESPI
         let source: Endpoint
     }
 
     private var byLocalSPI: [IKESPI: IKESA] = [:]
-    private var halfOpen: [InitialKey: IKESPI] = [:]
+    private var halfOpen: [InitialKey: [IKESPI]] = [:]
     private var halfOpenByAddress: [IPAddress: Int] = [:]
     private var byChildSPI: [ESPSPI: IKESPI] = [:]
 
@@ -23,28 +25,33 @@ final class IKESADirectory {
     var count: Int { self.byLocalSPI.count }
 
     /// How many wait for their IKE_AUTH.
-    var halfOpenCount: Int { self.halfOpen.count }
+    private(set) var halfOpenCount = 0
 
     /// How many of those came from `address`.
     func halfOpenCount(from address: IPAddress) -> Int { self.halfOpenByAddress[address] ?? 0 }
 
-    /// The half-open IKE_SA that answered a request like this one.
-    func halfOpenIKESA(_ key: InitialKey) -> IKESA? {
-        self.halfOpen[key].flatMap { self.byLocalSPI[$0] }
+    /// The half-open IKE_SAs that answered requests like this one.
+    func halfOpenIKESAs(_ key: InitialKey) -> [IKESA] {
+        (self.halfOpen[key] ?? []).compactMap { self.byLocalSPI[$0] }
     }
 
     /// Takes in a new IKE_SA; `initial` if it is half-open.
     func add(_ ikeSA: IKESA, initial: InitialKey?) {
         self.byLocalSPI[ikeSA.localSPI] = ikeSA
         guard let initial else { return }
-        let isNew = self.halfOpen.updateValue(ikeSA.localSPI, forKey: initial) == nil
-        guard isNew else { return }
+        self.halfOpen[initial, default: []].append(ikeSA.localSPI)
+        self.halfOpenCount += 1
         self.halfOpenByAddress[initial.source.address, default: 0] += 1
     }
 
     /// The IKE_SA is half-open no more.
-    func promote(_ initial: InitialKey) {
-        guard self.halfOpen.removeValue(forKey: initial) != nil else { return }
+    func promote(_ ikeSA: IKESA) {
+        guard let initial = ikeSA.initialKey, var similar = self.halfOpen[initial],
+            let index = similar.firstIndex(of: ikeSA.localSPI)
+        else { return }
+        similar.remove(at: index)
+        self.halfOpen[initial] = similar.isEmpty ? nil : similar
+        self.halfOpenCount -= 1
         let count = self.halfOpenCount(from: initial.source.address) - 1
         self.halfOpenByAddress[initial.source.address] = count > 0 ? count : nil
     }
@@ -52,7 +59,7 @@ final class IKESADirectory {
     /// Lets go of an IKE_SA.
     func remove(_ ikeSA: IKESA) {
         self.byLocalSPI[ikeSA.localSPI] = nil
-        if let initial = ikeSA.initialKey, self.halfOpen[initial] == ikeSA.localSPI { self.promote(initial) }
+        self.promote(ikeSA)
     }
 
     /// The IKE_SA that has a CHILD_SA with our inbound SPI `spi`.

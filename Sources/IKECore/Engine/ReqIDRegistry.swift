@@ -16,7 +16,8 @@ struct ReqIDRegistry {
     }
 
     private var entries: [Key: Entry] = [:]
-    private var used: Set<UInt32> = []
+    /// How many entries have a reqid: several only if the configuration gives one to several children.
+    private var used: [UInt32: Int] = [:]
     private var next = ReqID.range.lowerBound
 
     /// The reqid for a CHILD_SA with these selectors, used once more; nil if all are in use.
@@ -26,7 +27,7 @@ struct ReqIDRegistry {
             return entry.reqid
         }
         guard let reqid = configured ?? self.free() else { return nil }
-        self.used.insert(reqid)
+        self.used[reqid, default: 0] += 1
         self.entries[key] = Entry(reqid: reqid, users: 1)
         return reqid
     }
@@ -40,13 +41,14 @@ struct ReqIDRegistry {
             return false
         }
         self.entries[key] = nil
-        self.used.remove(entry.reqid)
+        let others = (self.used[entry.reqid] ?? 1) - 1
+        self.used[entry.reqid] = others > 0 ? others : nil
         return true
     }
 
     private mutating func free() -> UInt32? {
         guard self.used.count < ReqID.range.count else { return nil }
-        while self.used.contains(self.next) { self.advance() }
+        while self.used[self.next] != nil { self.advance() }
         defer { self.advance() }
         return self.next
     }

@@ -29,7 +29,7 @@ extension IKESA {
         return .pending
     }
 
-    /// The data plane answered a request of this IKE_SA; false if it was none of ours.
+    /// The data plane answered a request of this IKE_SA; false if nobody waits for it any more.
     func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) -> Bool {
         if var pending = self.pendingAnswer, pending.requestID == requestID {
             self.continueInstallation(&pending, reply, &turn)
@@ -65,6 +65,10 @@ extension IKESA {
 
     private func failInstallation(_ pending: PendingAnswer, _ turn: inout Turn) {
         self.pendingAnswer = nil
+        if case .installing(let child) = pending.stage {
+            // Nothing of it was installed, but its SPI is still reserved.
+            turn.ask(.releaseSPI(child.spec.inboundSPI, local: child.spec.path.local.address))
+        }
         _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
         // RFC 7296 has no notify for "my kernel cannot": this one says that the fault is not the peer's offer.
         self.answer(
@@ -159,19 +163,24 @@ extension IKESA {
     func abandonPendingAnswer(_ turn: inout Turn) {
         guard let pending = self.pendingAnswer else { return }
         self.pendingAnswer = nil
-        _ = self.context.reqids.release(self.reqidKey(pending.negotiated))
+        let isLast = self.context.reqids.release(self.reqidKey(pending.negotiated))
+        // An SPI that is still to come is given back when it comes.
         guard case .installing(let child) = pending.stage else { return }
-        turn.ask(.remove(child.spec, withPolicies: false))
+        turn.ask(.remove(child.spec, withPolicies: isLast))
     }
 
     /// The half of a rekeyed CHILD_SA that sends takes over from the one before.
     func activateOutbound(_ spi: ESPSPI, _ turn: inout Turn) {
-        guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), !child.isOutboundActive
+        guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), !child.isOutboundActive,
+            child.state != .deleting
         else { return }
-        self.updateChild(spi) {
-            $0.isOutboundActive = true
-            $0.activatesAt = nil
+        self.updateChild(spi) { $0.activatesAt = nil }
+        if let move = self.pendingMove, move.children.contains(spi) {
+            // It would be installed where the CHILD_SA is just leaving.
+            if !move.activations.contains(spi) { self.pendingMove?.activations.append(spi) }
+            return
         }
+        self.updateChild(spi) { $0.isOutboundActive = true }
         let requestID = self.context.makeRequestID(for: self)
         self.pendingActivations[requestID] = spi
         turn.ask(.install(child.spec, [.outbound]), requestID: requestID)
@@ -187,9 +196,12 @@ extension IKESA {
     func deleteChild(_ spi: ESPSPI, _ reason: EndReason, _ turn: inout Turn) {
         guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), child.state != .deleting
         else { return }
-        if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
+        self.handOverTraffic(of: child, &turn)
         self.removeFromDataPlane(child, reason, &turn)
-        self.updateChild(spi) { $0.state = .deleting }
+        self.updateChild(spi) {
+            $0.state = .deleting
+            $0.activatesAt = nil
+        }
         self.enqueue(.deleteChildren([spi]), &turn)
     }
 
@@ -201,11 +213,19 @@ extension IKESA {
             return nil
         }
         if child.state == .deleting { return nil }
-        if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
+        self.handOverTraffic(of: child, &turn)
         let reason: EndReason = if case .rekeyed = child.state { .rekeyed } else { .deletedByPeer }
         self.removeFromDataPlane(child, reason, &turn)
         self.children.removeAll { $0.spec.inboundSPI == child.spec.inboundSPI }
         return child.spec.inboundSPI
+    }
+
+    /// A CHILD_SA is about to end: its successor sends from now on, and one that it was to succeed stays.
+    private func handOverTraffic(of child: ChildSA, _ turn: inout Turn) {
+        if case .rekeyed(let successor) = child.state { self.activateOutbound(successor, &turn) }
+        for old in self.children where old.state == .rekeyed(successor: child.spec.inboundSPI) {
+            self.updateChild(old.spec.inboundSPI) { $0.state = .installed }
+        }
     }
 
     /// Our DELETE of these was answered.
@@ -239,6 +259,12 @@ extension IKESA {
         guard child.state != .deleting else { return }
         let isLast = self.context.reqids.release(child.reqidKey)
         self.context.directory.setOwner(ofChild: child.spec.inboundSPI, nil)
+        if let move = self.pendingMove, move.children.contains(child.spec.inboundSPI) {
+            // Whether it has moved already is not known: it ends in both places.
+            var moved = child.spec
+            moved.path = move.target
+            turn.ask(.remove(moved, withPolicies: false))
+        }
         turn.ask(.remove(child.spec, withPolicies: isLast))
         turn.event(
             .childSAEnded(self.label, child: child.name, inboundSPI: child.spec.inboundSPI, reason))

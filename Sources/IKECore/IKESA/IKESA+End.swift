@@ -7,9 +7,16 @@ extension IKESA {
     ///
     /// The last answer stays for a while, since the peer may not have got it.
     func end(_ reason: EndReason, _ turn: inout Turn) {
-        guard self.leave(reason, &turn) else { return }
+        let lastAnswerUntil = turn.now.advanced(by: self.context.limits.halfOpenLifetime)
+        guard self.leave(reason, &turn) else {
+            // Rekeyed, or our own DELETE is under way: now the peer has ended it as well.
+            if case .closing(let until) = self.phase {
+                self.phase = .closing(until: min(until, lastAnswerUntil))
+            }
+            return
+        }
         self.requests.clearQueue()
-        self.phase = .closing(until: turn.now.advanced(by: self.context.limits.halfOpenLifetime))
+        self.phase = .closing(until: lastAnswerUntil)
         if case .peerDead = reason { self.phase = .gone }
         if case .replaced = reason { self.phase = .gone }
     }

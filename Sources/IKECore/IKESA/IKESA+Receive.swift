@@ -63,7 +63,6 @@ extension IKESA {
     }
 
     private func receive(_ message: AuthenticatedMessage, _ turn: inout Turn) {
-        self.liveness.heardProtectedMessage(now: turn.now)
         if message.header.flags.contains(.response) {
             self.receiveAnswer(message, &turn)
         } else {
@@ -79,6 +78,8 @@ extension IKESA {
             // A kept answer goes to where this copy came from, but a replay must not move the path.
             self.transmit(datagrams, from: message.arrival.destination, to: message.arrival.source, &turn)
         case .process:
+            // Only what is fresh shows that the peer lives (RFC 7296 §2.4): anybody can replay the last request.
+            self.liveness.heardProtectedMessage(now: turn.now)
             self.followPath(message.arrival, &turn)
             let outcome = self.process(message, &turn)
             self.answer(outcome, exchange: message.header.exchange, message.arrival, &turn)
@@ -154,6 +155,7 @@ extension IKESA {
     /// An answer to our outstanding request.
     private func receiveAnswer(_ message: AuthenticatedMessage, _ turn: inout Turn) {
         guard let request = self.requests.receive(answerTo: message.header.messageID) else { return }
+        self.liveness.heardProtectedMessage(now: turn.now)
         self.followPath(message.arrival, &turn)
         switch request {
         case .liveness: break

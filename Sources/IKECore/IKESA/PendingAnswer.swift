@@ -60,4 +60,6 @@ struct PendingMove {
     let target: Path
     /// The inbound SPIs of the CHILD_SAs that move.
     let children: [ESPSPI]
+    /// Those of them whose outbound half is to be activated when it is known where.
+    var activations: [ESPSPI] = []
 }

@@ -177,7 +177,7 @@ extension IKESA {
             self.makeEstablished(
                 peer: peer, local: verified.localIdentity, establishedAt: turn.now, rekeyCount: 0,
                 now: turn.now))
-        if let initialKey { self.context.directory.promote(initialKey) }
+        self.context.directory.promote(self)
         turn.event(.ikeSAEstablished(self.label, peer: peer, path: self.path, suite: self.keys.suite))
     }
 

@@ -34,9 +34,8 @@ struct IKESAInitResponder {
     func respond(cookies: inout CookieJar, _ turn: inout Turn) {
         let key = IKESADirectory.InitialKey(
             initiatorSPI: self.message.header.initiatorSPI, source: self.arrival.source)
-        if let known = self.context.directory.halfOpenIKESA(key) {
-            guard !known.repeatInitialAnswer(to: self.message.octets, self.arrival, &turn) else { return }
-        }
+        for known in self.context.directory.halfOpenIKESAs(key)
+        where known.repeatInitialAnswer(to: self.message.octets, self.arrival, &turn) { return }
         do throws(Refusal) {
             try self.admit()
             let request = try self.read()
@@ -155,6 +154,7 @@ struct IKESAInitResponder {
         do throws(CryptoFault) {
             let ikeSA = try self.makeIKESA(request, choice, key, now: turn.now)
             self.context.directory.add(ikeSA, initial: key)
+            self.context.touch(ikeSA)
             self.context.counters.initialExchanges &+= 1
             _ = ikeSA.repeatInitialAnswer(to: self.message.octets, self.arrival, &turn)
         } catch {

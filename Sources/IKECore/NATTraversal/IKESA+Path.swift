@@ -30,7 +30,8 @@ extension IKESA {
     func peerSeen(at remote: Endpoint, by evidence: PathEvidence, _ turn: inout Turn) {
         guard self.path.isRemoteBehindNAT, remote != self.path.remote else { return }
         guard remote.address.family == self.path.remote.address.family else { return }
-        if let move = self.pendingMove, move.target.remote == remote { return }
+        // One move at a time: the next packet from there begins the next, if it is still needed.
+        guard self.pendingMove == nil else { return }
         var target = self.path
         target.remote = remote
         target.confirmedAt = turn.now
@@ -58,10 +59,11 @@ extension IKESA {
         if case .failed(let fault) = reply {
             // Everything is where it was. The next packet from the new place tries again.
             turn.event(.dataPlaneFailed(self.label, fault))
-            return
+        } else {
+            for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
+            self.take(move.target, &turn)
         }
-        for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
-        self.take(move.target, &turn)
+        for spi in move.activations { self.activateOutbound(spi, &turn) }
         self.moveStragglers(&turn)
     }
 

@@ -11,6 +11,11 @@ extension IKESA {
         guard self.requests.unanswered.allSatisfy({ $0 == .liveness }) else {
             return .fault(.temporaryFailure)
         }
+        // The old IKE_SA stays for a while, so a peer that rekeys without end fills the table.
+        guard self.context.directory.count < self.context.limits.ikeSAs else {
+            turn.event(.limitReached("IKE_SAs", peer: message.arrival.source))
+            return .fault(.noAdditionalSAs)
+        }
         let choice = ProposalChoice(ours: self.connection.proposals, keyExchange: .required)
         guard let chosen = choice.choose(from: offer.proposals), let suite = chosen.ikeSuite else {
             let mismatch = MismatchReport.proposals(

@@ -178,3 +178,11 @@ enum Configurations {
         return configuration
     }
 }
+
+extension IPPrefix {
+    /// 192.0.2.0/24.
+    static let documentation: IPPrefix = {
+        guard let prefix = IPPrefix("192.0.2.0/24") else { preconditionFailure("not a prefix") }
+        return prefix
+    }()
+}

@@ -49,7 +49,8 @@ package final class FakeKernel {
     /// SPIs that were allocated and not installed yet, with their reqid.
     package private(set) var reserved: [ESPSPI: UInt32] = [:]
     /// What no correct engine asks for.
-    package private(set) var violations: [String] = []
+    package var violations: [String] { self.past + self.leftovers }
+    private var past: [String] = []
     /// Requests that fail from now on.
     package var failing: Set<Kind> = []
     /// How many moves were made.
@@ -88,7 +89,15 @@ package final class FakeKernel {
         }
     }
 
-    func violate(_ text: String) { self.violations.append(text) }
+    func violate(_ text: String) { self.past.append(text) }
+
+    /// Halves without the other half.
+    private var leftovers: [String] {
+        self.outbound.filter { self.inbound[$0.value.inboundSPI] == nil }
+            .map { "\($0.key) is left behind without its other half" }
+            + self.policies.keys.filter { reqid in !self.inbound.values.contains { $0.reqid == reqid } }
+            .map { "policies of reqid \($0) are left without a CHILD_SA" }
+    }
 
     private static func failed(_ operation: String, errno: Int32 = 12) -> DataPlaneReply {
         .failed(KernelFault(operation: operation, object: "test", errno: errno, text: "told to fail"))
@@ -105,7 +114,9 @@ package final class FakeKernel {
             return Self.failed("NEWSA", errno: 17)
         }
         if steps.contains(.inbound) {
-            if self.inbound[child.inboundSPI] != nil { self.violate("\(child.inboundSPI) is installed twice") }
+            if self.inbound[child.inboundSPI] != nil {
+                self.violate("\(child.inboundSPI) is installed twice")
+            }
             if self.reserved[child.inboundSPI] != child.reqid {
                 self.violate("\(child.inboundSPI) was not allocated for reqid \(child.reqid)")
             }
@@ -125,7 +136,9 @@ package final class FakeKernel {
                     local: child.localSelectors, remote: child.remoteSelectors)
             }
         }
-        if self.policies[child.reqid] == nil { self.violate("reqid \(child.reqid) has states, but no policies") }
+        if self.policies[child.reqid] == nil {
+            self.violate("reqid \(child.reqid) has states, but no policies")
+        }
         return .done
     }
 
@@ -144,16 +157,11 @@ package final class FakeKernel {
         self.reserved[child.inboundSPI] = nil
         let identifier = Self.outboundIdentifier(child, child.path)
         if self.outbound[identifier]?.inboundSPI == child.inboundSPI { self.outbound[identifier] = nil }
-        for (identifier, state) in self.outbound where state.inboundSPI == child.inboundSPI {
-            self.violate("\(identifier) is left behind without its other half")
-        }
         let isUsed = self.inbound.values.contains { $0.reqid == child.reqid }
         if withPolicies {
             if isUsed { self.violate("policies of reqid \(child.reqid) are removed while in use") }
             self.policies[child.reqid] = nil
             self.sending[child.reqid] = nil
-        } else if !isUsed, self.policies[child.reqid] != nil {
-            self.violate("policies of reqid \(child.reqid) are left without a CHILD_SA")
         }
     }
 

@@ -40,7 +40,8 @@ package struct Datagram: Hashable, Sendable {
     /// The IKE message without its marker, if it is one.
     package var ikeMessage: [UInt8]? {
         guard self.isIKE else { return nil }
-        return self.bytes.prefix(4).allSatisfy { $0 == 0 } ? Array(self.bytes.dropFirst(4)) : self.bytes
+        let hasMarker = self.source.port != IKEPort.ike && self.destination.port != IKEPort.ike
+        return hasMarker ? Array(self.bytes.dropFirst(4)) : self.bytes
     }
 }
 

@@ -73,7 +73,8 @@ enum PacketCapture {
         if datagram.source.address.family == .v4 {
             return [0x45, 0] + length + [0, 0, 0, 0, 64, number, 0, 0] + addresses + payload
         }
-        return [0x60, 0, 0, 0] + Self.big(UInt16(clamping: payload.count)) + [number, 64] + addresses + payload
+        return [0x60, 0, 0, 0] + Self.big(UInt16(clamping: payload.count)) + [number, 64] + addresses
+            + payload
     }
 
     private static func big(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }

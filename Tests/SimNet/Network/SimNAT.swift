@@ -30,6 +30,7 @@ package final class SimNAT {
     /// The address that the outside sees.
     package private(set) var outerAddress: IPAddress
     private var nextPort: UInt16
+    private var forwards: [UInt16: Endpoint] = [:]
     private var mappings: [Endpoint: Mapping] = [:]
 
     /// A NAT without mappings. A mapping is refreshed by packets from inside only (RFC 4787 §4.3, REQ-6).
@@ -57,6 +58,11 @@ package final class SimNAT {
         self.outerAddress = address
     }
 
+    /// Packets to `port` go to `inner` for ever, whoever sends them, and packets from `inner` leave by `port`.
+    package func forward(_ port: UInt16, to inner: Endpoint) {
+        self.forwards[port] = inner
+    }
+
     /// How many mappings there are.
     package var mappingCount: Int { self.mappings.count }
 
@@ -65,6 +71,11 @@ package final class SimNAT {
         // Two peers behind one NAT could not be told apart: most NATs drop bare ESP.
         guard datagram.kind == .udp else { return nil }
         self.expire(now: now)
+        if let port = self.forwards.first(where: { $0.value == datagram.source })?.key {
+            var translated = datagram
+            translated.source = Endpoint(self.outerAddress, port)
+            return translated
+        }
         let key = MappingKey(
             inner: datagram.source, remote: Self.view(datagram.destination, self.mapping))
         let outer = self.mappings.values.first { $0.key == key }?.outer ?? self.makeMapping(key, now: now)
@@ -78,6 +89,13 @@ package final class SimNAT {
     /// A packet from outside as the inside sees it; nil if there is no mapping, or the filter refuses.
     func inbound(_ datagram: Datagram, now: Instant) -> Datagram? {
         self.expire(now: now)
+        if datagram.kind == .udp, datagram.destination.address == self.outerAddress,
+            let inner = self.forwards[datagram.destination.port]
+        {
+            var translated = datagram
+            translated.destination = inner
+            return translated
+        }
         guard datagram.kind == .udp, let mapping = self.mappings[datagram.destination] else { return nil }
         let isPermitted = mapping.permitted.contains { known in
             Self.view(known, self.filtering) == Self.view(datagram.source, self.filtering)

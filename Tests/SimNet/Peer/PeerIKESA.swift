@@ -82,13 +82,16 @@ package final class PeerIKESA {
         let sizes = self.sizes
         let seal = self.makeSeal()
         let cleartext = text
-        let length = IKEHeader.length + 4 + sizes.ivLength + Self.padded(cleartext, sizes.blockSize).count
+        let length =
+            IKEHeader.length + 4 + sizes.ivLength + Self.padded(cleartext, sizes.blockSize).count
             + sizes.icvLength
         let content = length - IKEHeader.length
         var head = try Array(IKEMessageEncoder.clear(header, []).prefix(IKEHeader.length))
         head[16] = PayloadType.encrypted.rawValue
         head.replaceSubrange(24..<28, with: ESPSPI(UInt32(clamping: length)).bytes)
-        head += [first.rawValue, 0, UInt8(truncatingIfNeeded: content >> 8), UInt8(truncatingIfNeeded: content)]
+        head += [
+            first.rawValue, 0, UInt8(truncatingIfNeeded: content >> 8), UInt8(truncatingIfNeeded: content),
+        ]
         let (iv, sealed) = try seal(Self.padded(cleartext, sizes.blockSize), head[...])
         return head + iv + sealed
     }
@@ -117,7 +120,8 @@ package final class PeerIKESA {
         { (text, aad) throws(CryptoFault) in
             self.iv += 1
             let iv =
-                self.sealer.ivLength == 8 ? IKESPI(self.iv).bytes : try self.crypto.bytes(self.sealer.ivLength)
+                self.sealer.ivLength == 8
+                ? IKESPI(self.iv).bytes : try self.crypto.bytes(self.sealer.ivLength)
             return (iv, try self.sealer.seal(text, iv: iv, aad: aad))
         }
     }

@@ -45,6 +45,16 @@ package struct PeerSettings {
     package var extraInitPayloads: [Payload] = []
     /// Payloads in IKE_AUTH, after AUTH.
     package var extraAuthPayloads: [Payload] = []
+    /// Changes the payloads of IKE_SA_INIT before they are encoded.
+    package var rewriteInit: ([Payload]) -> [Payload] = { $0 }
+    /// Changes the octets of IKE_SA_INIT; AUTH covers what comes out.
+    package var mangleInit: ([UInt8]) -> [UInt8] = { $0 }
+    /// Changes the payloads of IKE_AUTH before they are encoded.
+    package var rewriteAuth: ([Payload]) -> [Payload] = { $0 }
+    /// Changes the text of protected requests before it is sealed; nil for no change.
+    package var mangleText: ((ExchangeType, [UInt8]) -> [UInt8])?
+    /// The reserved octets of its IDi, which AUTH covers; `mangleText` has to put them there.
+    package var identityReserved: [UInt8] = [0, 0, 0]
     /// Octets of its nonces.
     package var nonceLength = 32
     /// Spans before its retransmissions; after the last it gives up.

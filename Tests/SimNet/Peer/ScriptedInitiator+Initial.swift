@@ -17,11 +17,12 @@ extension ScriptedInitiator {
         method: KeyExchangeMethod, nonce: [UInt8], cookie: [UInt8]?, continues: Bool = true
     ) throws -> PeerRequest {
         let exchange = try self.crypto.keyExchange(method)
-        let payloads = try self.initPayloads(exchange, nonce: nonce, cookie: cookie)
+        let payloads = self.settings.rewriteInit(
+            try self.initPayloads(exchange, nonce: nonce, cookie: cookie))
         let header = IKEHeader(
             initiatorSPI: self.initiatorSPI, responderSPI: .zero, exchange: .ikeSAInit, flags: [.initiator],
             messageID: 0)
-        let octets = try IKEMessageEncoder.clear(header, payloads)
+        let octets = self.settings.mangleInit(try IKEMessageEncoder.clear(header, payloads))
         return self.begin(
             PeerRequest(exchange: .ikeSAInit, messageID: 0, datagrams: [octets], ikeSA: nil) {
                 [unowned self] request in
@@ -101,7 +102,8 @@ extension ScriptedInitiator {
         self.ikeSAs.append(ikeSA)
         try self.examineAddresses(answer, responderSPI: ikeSA.spiR)
         self.fragmentationAgreed =
-            self.settings.fragmentOctets != nil && answer.notifies.contains { $0.type == .fragmentationSupported }
+            self.settings.fragmentOctets != nil
+            && answer.notifies.contains { $0.type == .fragmentationSupported }
         if let finding = self.natFinding, finding.isLocal || finding.isRemote {
             self.port = IKEPort.natTraversal
         }
@@ -169,7 +171,8 @@ extension ScriptedInitiator {
         let identity = IdentificationPayload(identity: self.settings.identity)
         let proof = try ikeSA.schedule.auth(
             psk: self.settings.psk, message: initial.request, nonce: initial.nr, skP: ikeSA.keys.skPi,
-            identity: [self.settings.identity.type.rawValue, 0, 0, 0] + self.settings.identity.data)
+            identity: [self.settings.identity.type.rawValue] + self.settings.identityReserved
+                + self.settings.identity.data)
         var payloads: [Payload] = [.idInitiator(identity)]
         if self.settings.saysInitialContact { payloads.append(.notify(NotifyPayload(.initialContact))) }
         if let asked = self.settings.askedIdentity {
@@ -183,7 +186,7 @@ extension ScriptedInitiator {
         if !self.settings.espProposals.isEmpty {
             payloads += self.childOffer(self.settings.espProposals, spi: spi)
         }
-        return (payloads, spi)
+        return (self.settings.rewriteAuth(payloads), spi)
     }
 
     /// SA, TSi and TSr of a CHILD_SA.

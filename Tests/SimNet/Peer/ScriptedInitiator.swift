@@ -102,8 +102,14 @@ package final class ScriptedInitiator: SimHost {
         let messageID = ikeSA.nextRequestID
         ikeSA.nextRequestID += 1
         let maximum = self.fragmentationAgreed ? self.settings.fragmentOctets ?? 65_000 : 65_000
-        let datagrams = try ikeSA.seal(
-            ikeSA.header(exchange, messageID: messageID), payloads, maximumOctets: maximum)
+        let header = ikeSA.header(exchange, messageID: messageID)
+        let datagrams: [[UInt8]]
+        if let mangle = self.settings.mangleText {
+            let (first, text) = try PayloadChain.encode(payloads)
+            datagrams = [try ikeSA.sealText(header, first: first, text: mangle(exchange, text))]
+        } else {
+            datagrams = try ikeSA.seal(header, payloads, maximumOctets: maximum)
+        }
         return self.begin(
             PeerRequest(
                 exchange: exchange, messageID: messageID, datagrams: datagrams, ikeSA: ikeSA,
@@ -186,7 +192,7 @@ package final class ScriptedInitiator: SimHost {
     }
 
     /// The SPI of the negotiation that is going on.
-    package internal(set) var initiatorSPI = IKESPI.zero
+    package var initiatorSPI = IKESPI.zero
     var initialAnswer: (message: DecodedMessage, datagram: Datagram)?
 
     private func receiveRequest(_ message: DecodedMessage) throws {

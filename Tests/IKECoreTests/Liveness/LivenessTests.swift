@@ -1,0 +1,116 @@
+import IKEWire
+import IPsecModel
+import SimNet
+import Testing
+
+@testable import IKECore
+
+/// Dead peers and living ones (RFC 7296 §2.4).
+@Suite(.networkCapture) struct LivenessTests {
+    private func watched() throws -> Bench {
+        let bench = Bench { $0.connections[0].livenessDelay = .seconds(30) }
+        try bench.connect()
+        return bench
+    }
+
+    @Test func `a silent peer is asked after the delay, and its answer is enough`() throws {
+        let bench = try self.watched()
+        bench.net.run(for: .seconds(29))
+        #expect(bench.peer.heardRequests.isEmpty)
+        bench.net.run(for: .seconds(2))
+        #expect(bench.peer.heardRequests.count == 1)
+        #expect(bench.peer.heardRequests.first?.payloads == [])
+        bench.net.run(for: .seconds(300))
+        #expect(bench.peer.heardRequests.count == 11 || bench.peer.heardRequests.count == 10)
+        #expect(bench.agreedChildren()?.count == 1)
+        bench.expectSound()
+    }
+
+    @Test func `a peer that talks is not asked`() throws {
+        let bench = try self.watched()
+        for _ in 0..<20 {
+            bench.net.run(for: .seconds(20))
+            try bench.finish(bench.peer.probe())
+        }
+        #expect(bench.peer.heardRequests.isEmpty)
+        bench.expectSound()
+    }
+
+    @Test func `a peer that never answers is dead after the last retransmission, with its CHILD_SAs`() throws
+    {
+        let bench = try self.watched()
+        let start = try #require(bench.snapshot).lastHeard
+        bench.peer.settings.answersRequests = false
+        bench.net.run(for: .seconds(600))
+        #expect(bench.engine.context.directory.count == 0)
+        #expect(bench.kernel.isEmpty)
+        let ends = bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } }
+        #expect(ends == [.peerDead])
+        // 4 s × 1.8ⁿ: five retransmissions, each of the same octets.
+        let probes = bench.net.sent.filter {
+            $0.at > start.advanced(by: .seconds(20)) && $0.datagram.source.address == Addresses.gateway
+        }
+        #expect(probes.count == 6)
+        #expect(Set(probes.map(\.datagram.bytes)).count == 1)
+        let waits = zip(probes, probes.dropFirst()).map { $1.at.since($0.at).wholeNanoseconds }.map {
+            ($0 + 50_000) / 100_000
+        }
+        #expect(waits == [40_000, 72_000, 129_600, 233_280, 419_904])
+        bench.expectSound()
+    }
+
+    @Test func `a replayed request is no sign of life`() throws {
+        let bench = try self.watched()
+        let probe = try bench.peer.probe()
+        try bench.finish(probe)
+        bench.peer.settings.answersRequests = false
+        for _ in 0..<30 {
+            bench.peer.transmit(probe.datagrams)
+            bench.net.run(for: .seconds(10))
+        }
+        #expect(bench.engine.context.directory.count == 0)
+        #expect(bench.kernel.isEmpty)
+        bench.expectSound()
+    }
+
+    @Test func `without a delay nobody is asked`() throws {
+        let bench = Bench()
+        try bench.connect()
+        bench.net.run(for: .seconds(3_000))
+        #expect(bench.peer.heardRequests.isEmpty)
+        bench.expectSound()
+    }
+
+    // MARK: The machine
+
+    private static let start = Instant(nanoseconds: 5_000_000_000)
+
+    @Test func `quiet becomes probing at the deadline, once`() {
+        var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
+        let deadline = Self.start.advanced(by: .seconds(10))
+        #expect(machine.deadline == deadline)
+        let early = machine.deadlineReached(now: Self.start.advanced(by: .seconds(9)))
+        let due = machine.deadlineReached(now: deadline)
+        #expect(!early)
+        #expect(due)
+        #expect(machine.deadline == nil)
+        let again = machine.deadlineReached(now: deadline.advanced(by: .seconds(100)))
+        #expect(!again)
+    }
+
+    @Test func `probing becomes quiet by a protected message`() {
+        var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
+        let due = machine.deadlineReached(now: Self.start.advanced(by: .seconds(10)))
+        #expect(due)
+        let heard = Self.start.advanced(by: .seconds(12))
+        machine.heardProtectedMessage(now: heard)
+        #expect(machine.lastHeard == heard)
+        #expect(machine.deadline == heard.advanced(by: .seconds(10)))
+    }
+
+    @Test func `time that goes back does not make a peer older`() {
+        var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
+        machine.heardProtectedMessage(now: .origin)
+        #expect(machine.lastHeard == Self.start)
+    }
+}
