@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -234,13 +235,38 @@ int lx_wait_readable(int fd, int milliseconds) {
 
 // The host.
 
-int lx_effective_capabilities(uint64_t *set) {
+static long capabilities(struct __user_cap_data_struct data[2]) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    return checked(syscall(SYS_capget, &header, data));
+}
+
+int lx_effective_capabilities(uint64_t *set) {
     struct __user_cap_data_struct data[2] = {0};
-    long result = checked(syscall(SYS_capget, &header, data));
+    long result = capabilities(data);
     *set = (uint64_t)data[1].effective << 32 | data[0].effective;
     return (int)result;
 }
+
+int lx_permitted_capabilities(uint64_t *set) {
+    struct __user_cap_data_struct data[2] = {0};
+    long result = capabilities(data);
+    *set = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    return (int)result;
+}
+
+int lx_set_capabilities(uint64_t set) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    uint32_t low = (uint32_t)set, high = (uint32_t)(set >> 32);
+    struct __user_cap_data_struct data[2] = {
+        {.effective = low, .permitted = low}, {.effective = high, .permitted = high}};
+    return (int)checked(syscall(SYS_capset, &header, data));
+}
+
+int lx_drop_from_bounding_set(int capability) { return (int)checked(prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)); }
+
+int lx_set_no_new_privileges(void) { return (int)checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
+
+int lx_set_not_dumpable(void) { return (int)checked(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
 
 int lx_kernel_release(char *text, size_t capacity) {
     struct utsname names;
@@ -251,10 +277,10 @@ int lx_kernel_release(char *text, size_t capacity) {
     return 0;
 }
 
-int64_t lx_wall_clock_seconds(void) {
+int64_t lx_wall_clock_nanoseconds(void) {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void lx_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }

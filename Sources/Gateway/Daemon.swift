@@ -1,12 +1,14 @@
 internal import ControlProtocol
+internal import Dispatch
 internal import LinuxIO
 package import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import Synchronization
 internal import UnixSignals
 
 /// The daemon: starts everything, waits for signals, stops everything.
-package struct Daemon {
+package struct Daemon: Sendable {
     /// What the command line says.
     package struct Options: Sendable {
         /// The configuration file.
@@ -24,6 +26,9 @@ package struct Daemon {
     private let options: Options
     private let log: EventLog
 
+    /// Peers have this long to answer our DELETE when we stop.
+    private static let patience: Duration = .seconds(2)
+
     /// A daemon that logs through `logger`.
     package init(options: Options, logger: Logger) {
         self.options = options
@@ -32,73 +37,90 @@ package struct Daemon {
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reloads the configuration.
     ///
-    /// - Throws: `StartupError` if it cannot start.
-    package func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+    /// For the main thread, which becomes the control thread, before there are others: see `Startup`.
+    package func run() throws(StartupError) {
+        try self.prepareProcess()
         let lock = try InstanceLock(socketPath: self.options.socketPath)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        do {
-            try await self.run(on: group.next(), signals)
-        } catch {
-            try await group.shutdownGracefully()
-            throw error
+        let startup = try Startup(configurationPath: self.options.configurationPath, log: self.log)
+        let outcome = Outcome()
+        MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { eventLoop in
+            let gateway = NIOLoopBound(
+                RunningGateway(startup, eventLoop: eventLoop, log: self.log), eventLoop: eventLoop)
+            Task {
+                outcome.set(await self.result { try await self.serve(gateway, eventLoop) })
+                // Ends `withCurrentThreadAsEventLoop`; there is nothing left that could fail.
+                eventLoop.shutdownGracefully(queue: .global()) { _ in }
+            }
         }
-        try await group.shutdownGracefully()
+        try outcome.get()
         withExtendedLifetime(lock) { self.log.notice("culvertd has stopped") }
     }
 
-    private func run(on eventLoop: any EventLoop, _ signals: UnixSignalsSequence) async throws {
-        let (path, log) = (self.options.configurationPath, self.log)
-        // Everything that the control thread owns is made on it, and never leaves it.
-        let gateway = try await eventLoop.submit {
-            NIOLoopBound(
-                try RunningGateway(configurationPath: path, eventLoop: eventLoop, log: log),
-                eventLoop: eventLoop)
-        }.get()
-        let server: any Channel
+    private func prepareProcess() throws(StartupError) {
+        Signals.ignoreBrokenPipesAndHangups()
+        FileSystem.keepNewFilesPrivate()
+        do throws(IOFault) {
+            try Privileges.keepMemoryPrivate()
+        } catch { throw StartupError("cannot keep keys out of core dumps: \(error)") }
+    }
+
+    /// How it all ended, handed from the task that knows to the thread that waits.
+    private final class Outcome: Sendable {
+        private let result = Mutex<Result<Void, StartupError>>(.success(()))
+
+        func set(_ result: Result<Void, StartupError>) { self.result.withLock { $0 = result } }
+
+        func get() throws(StartupError) { try self.result.withLock { $0 }.get() }
+    }
+
+    private func result(_ body: () async throws -> Void) async -> Result<Void, StartupError> {
         do {
+            try await body()
+            return .success(())
+        } catch let error as StartupError {
+            return .failure(error)
+        } catch {
+            return .failure(StartupError("\(error)"))
+        }
+    }
+
+    /// From the first packet to the last; whatever happens, nothing stays in the kernel or the file system.
+    private func serve(_ gateway: NIOLoopBound<RunningGateway>, _ eventLoop: any EventLoop) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+        let result = await self.result {
             try await eventLoop.submit { try gateway.value.listen() }.get()
-            server = try await self.startServer(eventLoop, gateway)
-        } catch {
-            try await eventLoop.submit { gateway.value.stop() }.get()
-            throw error
+            let server = try await ControlServer.start(
+                path: self.options.socketPath, eventLoop: eventLoop
+            ) { gateway.value.answers.line(for: $0) }
+            self.log.notice("culvertd \(Release.version) is ready")
+            try await self.hear(signals, gateway, eventLoop)
+            try await ControlServer.stop(server, path: self.options.socketPath, log: self.log)
+            try await self.sayGoodbye(gateway, eventLoop)
         }
-        log.notice("culvertd \(Release.version) is ready")
-        try await self.serve(eventLoop, gateway, signals)
-        try await server.close()
-        try await self.sayGoodbye(eventLoop, gateway)
+        try await eventLoop.submit { gateway.value.stop() }.get()
+        try result.get()
     }
 
-    private func startServer(
-        _ eventLoop: any EventLoop, _ gateway: NIOLoopBound<RunningGateway>
-    ) async throws -> any Channel {
-        do {
-            return try await ControlServer.start(path: self.options.socketPath, eventLoop: eventLoop) {
-                gateway.value.answers.line(for: $0)
-            }
-        } catch {
-            throw StartupError("cannot listen on the control socket \(self.options.socketPath): \(error)")
-        }
-    }
-
-    private func serve(
-        _ eventLoop: any EventLoop, _ gateway: NIOLoopBound<RunningGateway>, _ signals: UnixSignalsSequence
+    /// Returns when it is time to stop.
+    private func hear(
+        _ signals: UnixSignalsSequence, _ gateway: NIOLoopBound<RunningGateway>, _ eventLoop: any EventLoop
     ) async throws {
         for await signal in signals {
-            guard signal == .sighup else { return }
+            guard signal == .sighup else {
+                self.log.notice("\(signal): stopping")
+                return
+            }
             try await eventLoop.submit { gateway.value.reload() }.get()
         }
     }
 
-    /// Tells the peers, waits a moment for their answers, and takes everything down.
-    private func sayGoodbye(
-        _ eventLoop: any EventLoop, _ gateway: NIOLoopBound<RunningGateway>
-    ) async throws {
+    /// Tells the peers, and waits a moment for their answers.
+    private func sayGoodbye(_ gateway: NIOLoopBound<RunningGateway>, _ eventLoop: any EventLoop) async throws
+    {
         try await eventLoop.submit { gateway.value.beginShutdown() }.get()
-        for _ in 0..<20 {
-            if try await eventLoop.submit({ gateway.value.isIdle }).get() { break }
-            try await Task.sleep(for: .milliseconds(100))
+        let end = ContinuousClock.now.advanced(by: Self.patience)
+        while ContinuousClock.now < end, try await !eventLoop.submit({ gateway.value.isIdle }).get() {
+            try await Task.sleep(for: .milliseconds(50))
         }
-        try await eventLoop.submit { gateway.value.stop() }.get()
     }
 }

@@ -9,25 +9,12 @@ struct ChosenDataPlane {
     let reason: String
 }
 
-/// Chooses the engine that carries ESP (`data_plane = auto | kernel | userspace`).
+/// Chooses the engine that carries ESP. There is one in this version, and `LoadedConfiguration` refuses others.
 struct DataPlaneChooser {
     let log: EventLog
 
-    /// Probes what there is; says in one sentence what to do if there is nothing.
-    func choose(_ choice: DataPlaneChoice) throws(StartupError) -> ChosenDataPlane {
-        switch choice {
-        case .userspace:
-            throw StartupError(
-                "data_plane = userspace is not in this version: use data_plane = kernel on a kernel with ESP")
-        case .auto, .kernel:
-            return try self.kernel()
-        }
-    }
-
-    private func kernel() throws(StartupError) -> ChosenDataPlane {
-        guard Host.hasNetworkAdministration else {
-            throw StartupError("culvertd needs CAP_NET_ADMIN to program the kernel: run it as root")
-        }
+    /// Probes the kernel, and clears it; says in one sentence what to do if it has no ESP.
+    func chooseKernel() throws(StartupError) -> ChosenDataPlane {
         do throws(KernelFault) {
             try KernelDataPlane.probe().get()
             let engine = try KernelDataPlane()
@@ -37,7 +24,7 @@ struct DataPlaneChooser {
             for warning in KernelDataPlane.hostWarnings() { self.log.warning(warning) }
             return ChosenDataPlane(engine: engine, events: engine.events, reason: "the kernel has ESP")
         } catch {
-            throw StartupError("the kernel cannot carry ESP: \(error)")
+            throw StartupError("cannot program the kernel: \(error.text.isEmpty ? "\(error)" : error.text)")
         }
     }
 }

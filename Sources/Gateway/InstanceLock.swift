@@ -1,5 +1,3 @@
-internal import Foundation
-internal import Glibc
 internal import LinuxIO
 
 /// Keeps a second daemon from starting beside this one.
@@ -8,14 +6,13 @@ final class InstanceLock: Sendable {
 
     /// Takes the lock beside the control socket, whose folder is made if need be.
     init(socketPath: String) throws(StartupError) {
-        // The control socket is for root alone, and so is everything else that we make.
-        umask(0o077)
-        let folder = (socketPath as NSString).deletingLastPathComponent
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
-        } catch {
-            throw StartupError("cannot make the folder \(folder): \(error.localizedDescription)")
+        if let slash = socketPath.lastIndex(of: "/"), slash > socketPath.startIndex {
+            let folder = String(socketPath[..<slash])
+            do throws(IOFault) {
+                try FileSystem.makeFolder(folder)
+            } catch {
+                throw StartupError("cannot make the folder \(folder) for the control socket: \(error.text)")
+            }
         }
         do throws(IOFault) {
             self.lock = try FileLock(path: socketPath + ".lock")

@@ -9,9 +9,12 @@ struct ConfigurationRefusal: Error {
     /// One sentence.
     let sentence: String
     /// What is wrong where, rendered for a terminal.
-    let lines: [String]
+    var lines: [String] = []
     /// The same as values.
-    let diagnostics: [DiagnosticReport]
+    var diagnostics: [DiagnosticReport] = []
+
+    /// One line for each diagnostic, for a log.
+    var logLines: [String] { self.diagnostics.map(\.logLine) }
 }
 
 /// A configuration file that was read and found good.
@@ -24,8 +27,6 @@ struct LoadedConfiguration {
     let configuration: GatewayConfiguration
     /// What is not wrong enough to refuse it.
     let warnings: [DiagnosticReport]
-    /// The same, rendered.
-    let warningLines: [String]
     private let onDisk: ConfigurationOnDisk
 
     /// Reads the file at `path` with all that it includes.
@@ -34,21 +35,33 @@ struct LoadedConfiguration {
         do throws(IOFault) {
             onDisk = try ConfigurationOnDisk(path: path)
         } catch {
-            throw ConfigurationRefusal(
-                sentence: "cannot read \(path): \(error.text)", lines: [], diagnostics: [])
+            throw ConfigurationRefusal(sentence: Self.unreadable(path, error))
         }
         let result = onDisk.result
+        let reports = result.diagnostics.map(DiagnosticReport.init)
         guard let configuration = result.configuration else {
             throw ConfigurationRefusal(
                 sentence: "\(path) has errors: \(result.summary)",
-                lines: result.diagnostics.map { $0.render() },
-                diagnostics: result.diagnostics.map(DiagnosticReport.init))
+                lines: result.diagnostics.map { $0.render() }, diagnostics: reports)
+        }
+        guard configuration.dataPlane != .userspace else {
+            throw ConfigurationRefusal(
+                sentence: "\(path): data_plane = userspace is not in this version: use data_plane = kernel")
         }
         return LoadedConfiguration(
-            path: path, loadedAt: now, configuration: configuration,
-            warnings: result.diagnostics.map(DiagnosticReport.init),
-            warningLines: result.diagnostics.map { $0.render() }, onDisk: onDisk)
+            path: path, loadedAt: now, configuration: configuration, warnings: reports, onDisk: onDisk)
     }
+
+    private static func unreadable(_ path: String, _ fault: IOFault) -> String {
+        // Root that gave up CAP_DAC_OVERRIDE reads what any other owner would.
+        let hint =
+            fault.errno == Errno.accessDenied
+            ? " (the user that culvertd runs as must own it, or all may read it)" : ""
+        return "cannot read the configuration \(path): \(fault.text)\(hint)"
+    }
+
+    /// One line for each warning, for a log.
+    var warningLines: [String] { self.warnings.map(\.logLine) }
 
     /// True if one of the files is not what it was when it was read.
     var hasChangedOnDisk: Bool { self.onDisk.isChanged }
@@ -62,4 +75,9 @@ extension DiagnosticReport {
             column: diagnostic.column, length: diagnostic.length, message: diagnostic.message,
             sourceLine: diagnostic.sourceLine)
     }
+}
+
+extension DiagnosticReport {
+    /// The report in one line.
+    var logLine: String { "\(self.file):\(self.line):\(self.column): \(self.message)" }
 }

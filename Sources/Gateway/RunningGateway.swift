@@ -12,52 +12,39 @@ final class RunningGateway {
     let answers: ControlAnswers
     private let loop: ControlLoop
     private let session: Session
+    private let sockets: SocketSet
     private let plane: ChosenDataPlane
-    private let poller: DescriptorPoller
     private let log: EventLog
+    private var poller: DescriptorPoller?
 
-    /// Reads the configuration, probes the kernel, binds the sockets.
-    init(configurationPath: String, eventLoop: any EventLoop, log: EventLog) throws(StartupError) {
-        let now = ControlLoop.now()
-        let file = try Self.load(configurationPath, now: now, log: log)
-        let sockets = try SocketSet(log: log)
-        self.plane = try DataPlaneChooser(log: log).choose(file.configuration.dataPlane)
-        let engine = IKEEngine(configuration: file.configuration, crypto: OpenSSLProvider())
+    /// Wires up what was started.
+    init(_ startup: Startup, eventLoop: any EventLoop, log: EventLog) {
+        self.sockets = startup.sockets
+        self.plane = startup.plane
+        let engine = IKEEngine(configuration: startup.file.configuration, crypto: OpenSSLProvider())
         self.loop = ControlLoop(
-            engine: engine, dataPlane: self.plane.engine, sockets: sockets, eventLoop: eventLoop, log: log)
+            engine: engine, dataPlane: startup.plane.engine, outlet: startup.sockets, eventLoop: eventLoop,
+            log: log)
         self.session = Session(
-            file: file, startedAt: now, dataPlaneReason: self.plane.reason, log: log)
+            file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason, log: log)
         self.answers = ControlAnswers(loop: self.loop, session: self.session)
         self.log = log
-        do throws(IOFault) {
-            self.poller = try DescriptorPoller()
-        } catch { throw StartupError("cannot watch sockets: \(error)") }
-    }
-
-    private static func load(
-        _ path: String, now: Instant, log: EventLog
-    ) throws(StartupError) -> LoadedConfiguration {
-        do throws(ConfigurationRefusal) {
-            let file = try LoadedConfiguration.load(path: path, now: now)
-            for line in file.warningLines { log.warning(line) }
-            return file
-        } catch {
-            throw StartupError(([error.sentence] + error.lines).joined(separator: "\n"))
-        }
     }
 
     /// Lets packets and kernel events in.
     func listen() throws(StartupError) {
         let bound = NIOLoopBound(self, eventLoop: self.loop.eventLoop)
         do throws(IOFault) {
-            for (index, socket) in self.loop.sockets.all.enumerated() {
+            let poller = try DescriptorPoller()
+            self.poller = poller
+            for (index, socket) in self.sockets.all.enumerated() {
                 try socket.socket.withDescriptor { descriptor throws(IOFault) in
-                    try self.watch(descriptor) { bound.value.drainSocket(index) }
+                    try self.watch(descriptor, by: poller) { bound.value.drainSocket(index) }
                 }
             }
             if let events = self.plane.events {
                 try events.withDescriptor { descriptor throws(IOFault) in
-                    try self.watch(descriptor) { bound.value.drainEvents() }
+                    try self.watch(descriptor, by: poller) { bound.value.drainEvents() }
                 }
             }
         } catch {
@@ -66,12 +53,15 @@ final class RunningGateway {
     }
 
     /// Calls `drain` on the event loop whenever there is something to read.
-    private func watch(_ descriptor: Int32, drain: @escaping @Sendable () -> Void) throws(IOFault) {
-        let (eventLoop, poller, log) = (self.loop.eventLoop, self.poller, self.log)
+    private func watch(
+        _ descriptor: Int32, by poller: DescriptorPoller, drain: @escaping @Sendable () -> Void
+    ) throws(IOFault) {
+        let (eventLoop, log) = (self.loop.eventLoop, self.log)
         let registration = RegistrationBox()
-        let added = try self.poller.add(descriptor) {
+        let added = try poller.add(descriptor) {
             eventLoop.execute {
                 drain()
+                // Known by now: this loop is where `watch` runs, and it was left before this began.
                 guard let added = registration.value else { return }
                 do throws(IOFault) {
                     try poller.arm(added)
@@ -82,32 +72,45 @@ final class RunningGateway {
     }
 
     private func drainSocket(_ index: Int) {
-        self.loop.drain(self.loop.sockets.all[index])
+        let bound = self.sockets.all[index]
+        var batch: [IKESocket.Datagram] = []
+        do throws(IOFault) {
+            try bound.socket.receive(into: &batch)
+        } catch {
+            // An ICMP error of an earlier packet comes up here: a hint at best, never a reason to stop.
+            self.log.debug("receive on \(bound.socket.localEndpoint): \(error.text)")
+        }
+        for datagram in batch {
+            self.loop.receive(
+                ReceivedDatagram(
+                    bytes: datagram.bytes, source: datagram.from, destination: datagram.to, socket: bound.kind
+                ))
+        }
     }
 
     private func drainEvents() {
-        for event in self.plane.events?.drain() ?? [] {
-            self.log.debug("kernel: \(event)")
-            self.loop.handle(.dataPlaneEvent(event))
-        }
+        for event in self.plane.events?.drain() ?? [] { self.loop.receive(event) }
     }
 
     /// Reads the configuration again.
     func reload() {
+        // The log has the outcome.
         _ = self.session.reload(self.loop)
     }
 
     /// Sends DELETE for all IKE_SAs.
     func beginShutdown() {
+        // There is no way for it to be refused.
         _ = self.loop.command(.shutDown)
     }
 
     /// True if all peers answered, or none are left to.
     var isIdle: Bool { self.loop.engine.isIdle }
 
-    /// Takes everything out of the data plane, and lets nothing in any more.
+    /// Lets nothing in any more, and takes everything out of the data plane.
     func stop() {
-        self.poller.stop()
+        self.poller?.stop()
+        self.loop.stop()
         do throws(KernelFault) {
             try self.plane.engine.removeEverything()
         } catch {

@@ -11,14 +11,13 @@ final class Session {
     /// Why this data plane was chosen.
     let dataPlaneReason: String
     /// What is configured now.
-    private(set) var configuration: GatewayConfiguration
+    var configuration: GatewayConfiguration { self.file.configuration }
     private var file: LoadedConfiguration
     private let log: EventLog
 
     /// A session with a configuration that was just loaded.
     init(file: LoadedConfiguration, startedAt: Instant, dataPlaneReason: String, log: EventLog) {
         self.file = file
-        self.configuration = file.configuration
         self.startedAt = startedAt
         self.dataPlaneReason = dataPlaneReason
         self.log = log
@@ -38,25 +37,35 @@ final class Session {
         do throws(ConfigurationRefusal) {
             loaded = try LoadedConfiguration.load(path: self.file.path, now: now)
         } catch {
-            self.log.error("reload refused, the configuration of before stays in force: \(error.sentence)")
-            for line in error.lines { self.log.error(line) }
-            return .failure(
-                ControlError(.badConfiguration, error.sentence, diagnostics: error.diagnostics))
+            self.log.error("reload refused, the configuration from before stays in force: \(error.sentence)")
+            for line in error.logLines { self.log.error(line) }
+            return .failure(ControlError(.badConfiguration, error.sentence, diagnostics: error.diagnostics))
         }
         for line in loaded.warningLines { self.log.warning(line) }
+        let report = self.bringIntoForce(loaded, loop, now)
+        let names =
+            report.added.map { "+\($0)" } + report.changed.map { "~\($0)" } + report.removed.map { "-\($0)" }
+        let difference = names.isEmpty ? "nothing changed" : names.joined(separator: " ")
+        self.log.notice("configuration reloaded from \(loaded.path): \(difference)")
+        return .success(report)
+    }
+
+    private func bringIntoForce(
+        _ loaded: LoadedConfiguration, _ loop: ControlLoop, _ now: Instant
+    ) -> ReloadReport {
         let before = Dictionary(self.configuration.connections.map { ($0.name, $0) }) { first, _ in first }
         let after = Dictionary(loaded.configuration.connections.map { ($0.name, $0) }) { first, _ in first }
+        let standing = Set(loop.engine.snapshots.compactMap(\.label.connection))
         self.file = loaded
-        self.configuration = loaded.configuration
-        loop.failures.keep(only: Set(after.keys))
-        loop.handle(.configuration(loaded.configuration))
-        self.log.notice("configuration reloaded from \(loaded.path): \(after.count) connections")
-        return .success(
-            ReloadReport(
-                config: self.configReport(WallClock(instant: now)), connections: after.count,
-                added: after.keys.filter { before[$0] == nil }.sorted(),
-                changed: after.keys.filter { before[$0] != nil && before[$0] != after[$0] }.sorted(),
-                removed: before.keys.filter { after[$0] == nil }.sorted(),
-                warnings: loaded.warnings))
+        loop.configure(loaded.configuration)
+        // A pre-shared key is no part of a connection, but an IKE_SA ends with its key as well.
+        let ended = standing.subtracting(loop.engine.snapshots.compactMap(\.label.connection))
+        let changed = after.keys.filter { name in
+            before[name].map { $0 != after[name] || ended.contains(name) } ?? false
+        }
+        return ReloadReport(
+            config: self.configReport(WallClock(instant: now)), connections: after.count,
+            added: after.keys.filter { before[$0] == nil }.sorted(), changed: changed.sorted(),
+            removed: before.keys.filter { after[$0] == nil }.sorted(), warnings: loaded.warnings)
     }
 }

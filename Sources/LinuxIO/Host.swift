@@ -4,10 +4,7 @@ internal import CLinux
 package enum Host {
     /// True if we may configure the network: IPsec states, policies and socket policies.
     package static var hasNetworkAdministration: Bool {
-        var set: UInt64 = 0
-        // SAFETY: `set` lives for the whole call.
-        guard unsafe lx_effective_capabilities(&set) == 0 else { return false }
-        return set & (1 << 12) != 0  // CAP_NET_ADMIN
+        Capabilities.effective.contains(.networkAdministration)
     }
 
     /// The kernel's release, such as `6.1.0-13-amd64`.
@@ -21,8 +18,13 @@ package enum Host {
         }
     }
 
+    /// Nanoseconds since 1970.
+    package static var wallClockNanoseconds: Int64 { lx_wall_clock_nanoseconds() }
+
     /// Seconds since 1970, as the kernel stamps its IPsec states.
-    package static var wallClockSeconds: UInt64 { UInt64(clamping: lx_wall_clock_seconds()) }
+    package static var wallClockSeconds: UInt64 {
+        UInt64(clamping: self.wallClockNanoseconds / 1_000_000_000)
+    }
 
     /// A number from /proc/sys, such as `net/ipv4/ip_forward`; nil if it cannot be read.
     package static func setting(_ name: String) -> Int? {

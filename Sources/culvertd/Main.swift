@@ -1,16 +1,16 @@
 internal import ArgumentParser
 internal import ControlProtocol
-internal import Foundation
 internal import Gateway
+internal import Glibc
 internal import LinuxIO
 internal import Logging
 
-/// culvertd: the daemon, in the foreground.
-@main
-struct Culvertd: AsyncParsableCommand {
+/// The command line of culvertd: the daemon, in the foreground.
+struct Culvertd: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvertd", abstract: "IPsec gateway for sites behind NATs.",
-        version: Release.version)
+        discussion: "SIGHUP reloads the configuration; SIGTERM and SIGINT end the tunnels and stop.",
+        version: "culvertd \(Release.version)")
 
     @Option(help: "The configuration file.")
     var config = "/etc/culvert/culvert.conf"
@@ -22,22 +22,36 @@ struct Culvertd: AsyncParsableCommand {
         help: "trace, debug, info, notice, warning, error or critical.",
         transform: { text in
             guard let level = Logger.Level(rawValue: text) else {
-                throw ValidationError("'\(text)' is no log level")
+                let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("'\(text)' is none of \(levels)")
             }
             return level
         })
     var logLevel: Logger.Level = .info
 
-    func run() async throws {
-        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
-        var logger = Logger(label: "culvertd")
-        logger.logLevel = self.logLevel
-        let options = Daemon.Options(configurationPath: self.config, socketPath: self.socket)
+    func run() throws {
+        let isJournal = StandardError.isJournal
+        let logger = Logger(label: "culvertd") { _ in
+            LineLogHandler(level: self.logLevel, isJournal: isJournal)
+        }
+        try Daemon(
+            options: Daemon.Options(configurationPath: self.config, socketPath: self.socket), logger: logger
+        ).run()
+    }
+}
+
+@main
+struct Main {
+    /// Exit status 0 after an orderly stop, 1 with a sentence on standard error otherwise.
+    static func main() {
         do {
-            try await Daemon(options: options, logger: logger).run()
-        } catch let error as StartupError {
-            StandardError.write("culvertd: \(error.description)\n")
-            throw ExitCode(1)
+            var command = try Culvertd.parseAsRoot()
+            try command.run()
+        } catch {
+            // `--help` and `--version` are errors of the parser, and no failures.
+            if Culvertd.exitCode(for: error).isSuccess { Culvertd.exit(withError: error) }
+            StandardError.write("culvertd: \(Culvertd.message(for: error))\n")
+            exit(1)
         }
     }
 }

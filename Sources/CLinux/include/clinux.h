@@ -55,9 +55,20 @@ int lx_wait_readable(int fd, int milliseconds);
 int lx_effective_capabilities(uint64_t *set);
 /// The kernel's release, such as `6.1.0-13-amd64`, with a zero at the end.
 int lx_kernel_release(char *text, size_t capacity);
-int64_t lx_wall_clock_seconds(void);
+/// Nanoseconds since 1970.
+int64_t lx_wall_clock_nanoseconds(void);
 /// Overwrites `count` bytes in a way that the compiler may not leave out.
 void lx_wipe(void *bytes, size_t count);
+
+// Privileges. Capabilities are numbered as in <linux/capability.h>; all but the last belong to the calling thread.
+int lx_permitted_capabilities(uint64_t *set);
+/// What the thread is permitted, what is in effect, and what programs that it starts inherit (nothing).
+int lx_set_capabilities(uint64_t set);
+/// -EINVAL for a capability that the kernel does not know, -EPERM without CAP_SETPCAP.
+int lx_drop_from_bounding_set(int capability);
+int lx_set_no_new_privileges(void);
+/// The process's: no core dumps, and nobody but root may attach a debugger.
+int lx_set_not_dumpable(void);
 
 // <errno.h>, for readers of the values above.
 enum {

@@ -1,8 +1,16 @@
 internal import IKECore
 internal import IPsecModel
 internal import LinuxIO
-internal import Logging
 internal import NIOCore
+
+/// Where datagrams leave.
+protocol DatagramOutlet {
+    /// The endpoints that datagrams come in by.
+    var endpoints: [Endpoint] { get }
+
+    /// Sends one datagram from one of our addresses.
+    func send(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) throws(IOFault)
+}
 
 /// The control thread: owns the engine, and carries out what it asks for.
 ///
@@ -10,7 +18,7 @@ internal import NIOCore
 final class ControlLoop {
     let engine: IKEEngine
     let dataPlane: any DataPlane
-    let sockets: SocketSet
+    let outlet: any DatagramOutlet
     let eventLoop: any EventLoop
     let log: EventLog
     /// Why connections are down.
@@ -21,15 +29,16 @@ final class ControlLoop {
     private var replies: [(requestID: UInt64, reply: DataPlaneReply)] = []
     private var answers: [UInt64: CommandAnswer] = [:]
     private var lastCommandID: UInt64 = 0
+    private var isStopped = false
 
     /// A loop that runs on `eventLoop`.
     init(
-        engine: IKEEngine, dataPlane: any DataPlane, sockets: SocketSet, eventLoop: any EventLoop,
+        engine: IKEEngine, dataPlane: any DataPlane, outlet: any DatagramOutlet, eventLoop: any EventLoop,
         log: EventLog
     ) {
         self.engine = engine
         self.dataPlane = dataPlane
-        self.sockets = sockets
+        self.outlet = outlet
         self.eventLoop = eventLoop
         self.log = log
     }
@@ -39,46 +48,56 @@ final class ControlLoop {
         Instant(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds))
     }
 
-    /// Tells the engine what happened, and does what it wants until it wants nothing more.
-    func handle(_ input: Input) {
-        self.eventLoop.assertInEventLoop()
-        var outbox = Outbox()
-        self.engine.handle(input, now: Self.now(), into: &outbox)
-        self.perform(&outbox)
-        while !self.replies.isEmpty {
-            let (requestID, reply) = self.replies.removeFirst()
-            self.engine.handle(.dataPlane(requestID: requestID, reply), now: Self.now(), into: &outbox)
-            self.perform(&outbox)
-        }
-        self.schedule()
+    /// A datagram came.
+    func receive(_ datagram: ReceivedDatagram) {
+        self.log.message(
+            "from \(datagram.source)", datagram.bytes, hasMarker: datagram.socket == .natTraversal)
+        self.handle(.datagram(datagram))
+    }
+
+    /// Something happened in the data plane.
+    func receive(_ event: DataPlaneEvent) {
+        self.log.debug("kernel: \(EventText.line(for: event))")
+        self.handle(.dataPlaneEvent(event))
+    }
+
+    /// A new configuration is in force.
+    func configure(_ configuration: GatewayConfiguration) {
+        self.failures.keep(only: Set(configuration.connections.map(\.name)))
+        self.handle(.configuration(configuration))
     }
 
     /// Carries an operator's command out.
     func command(_ command: OperatorCommand) -> CommandAnswer {
         self.lastCommandID &+= 1
         self.handle(.command(commandID: self.lastCommandID, command))
-        return self.answers.removeValue(forKey: self.lastCommandID) ?? .refused("the engine gave no answer")
+        return self.answers.removeValue(forKey: self.lastCommandID) ?? .refused("culvertd is stopping")
     }
 
-    /// Takes what waits in `socket`, one batch; the poller comes again if there is more.
-    func drain(_ socket: BoundSocket) {
-        var batch: [IKESocket.Datagram] = []
-        do throws(IOFault) {
-            try socket.socket.receive(into: &batch)
-        } catch {
-            // An ICMP error of an earlier packet comes up here: a hint at best, never a reason to stop.
-            self.log.debug("receive on \(socket.socket.localEndpoint): \(error)")
-        }
-        for datagram in batch {
-            self.handle(
-                .datagram(
-                    ReceivedDatagram(
-                        bytes: datagram.bytes, source: datagram.from, destination: datagram.to,
-                        socket: socket.kind)))
-        }
+    /// Nothing is taken in, and nothing is done, from now on.
+    func stop() {
+        self.isStopped = true
+        self.timer?.cancel()
+        self.timer = nil
     }
 
-    private func perform(_ outbox: inout Outbox) {
+    /// Tells the engine what happened, and does what it wants until it wants nothing more.
+    private func handle(_ input: Input) {
+        self.eventLoop.assertInEventLoop()
+        guard !self.isStopped else { return }
+        let now = Self.now()
+        var outbox = Outbox()
+        self.engine.handle(input, now: now, into: &outbox)
+        self.perform(&outbox, now)
+        while !self.replies.isEmpty {
+            let (requestID, reply) = self.replies.removeFirst()
+            self.engine.handle(.dataPlane(requestID: requestID, reply), now: Self.now(), into: &outbox)
+            self.perform(&outbox, now)
+        }
+        self.schedule()
+    }
+
+    private func perform(_ outbox: inout Outbox, _ now: Instant) {
         for output in outbox.drain() {
             switch output {
             case .send(let bytes, let source, let destination):
@@ -89,22 +108,19 @@ final class ControlLoop {
                 }
             case .event(let event):
                 self.log.log(event)
-                self.failures.note(event, at: Self.now())
+                self.failures.note(event, at: now)
             case .answer(let commandID, let answer): self.answers[commandID] = answer
             }
         }
     }
 
     private func send(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) {
-        guard let socket = self.sockets.socket(for: source) else {
-            self.log.debug("nothing is bound to \(source), so nothing went to \(destination)")
-            return
-        }
+        self.log.message("to \(destination)", bytes, hasMarker: source.port != IKEPort.ike)
         do throws(IOFault) {
-            try socket.send(bytes, from: source, to: destination)
+            try self.outlet.send(bytes, from: source, to: destination)
         } catch {
             // Like a lost packet: retransmission is the cure.
-            self.log.debug("send to \(destination): \(error)")
+            self.log.debug("send to \(destination): \(error.text)")
         }
     }
 

@@ -37,7 +37,10 @@ struct DataPlaneDriver {
         }
     }
 
+    /// All or none: what was done before the step that failed is undone, and nothing else is touched. The
+    /// peer chose the outbound SPI, so the state that stands in the way of ours may be another peer's.
     private func install(_ child: ChildSASpec, _ steps: [InstallationStep]) -> DataPlaneReply {
+        var done: [InstallationStep] = []
         do throws(KernelFault) {
             for step in steps {
                 switch step {
@@ -45,12 +48,24 @@ struct DataPlaneDriver {
                 case .outbound: try self.dataPlane.installOutbound(child)
                 case .policies: try self.dataPlane.installPolicies(child)
                 }
+                done.append(step)
             }
             return .done
         } catch {
-            // All or none. An outbound half alone comes later than its inbound half, which stays.
-            if steps.contains(.inbound) { self.remove(child, withPolicies: false) }
+            self.undo(done, of: steps, child)
             return .failed(error)
+        }
+    }
+
+    private func undo(_ done: [InstallationStep], of steps: [InstallationStep], _ child: ChildSASpec) {
+        if done.contains(.outbound) {
+            self.attempt { () throws(KernelFault) in try self.dataPlane.removeStates(child) }
+        } else if steps.contains(.inbound) {
+            // Installed or still only reserved, the SPI is ours.
+            self.dataPlane.releaseSPI(child.inboundSPI, local: child.path.local.address)
+        }
+        if done.contains(.policies) {
+            self.attempt { () throws(KernelFault) in try self.dataPlane.removePolicies(child) }
         }
     }
 

@@ -9,44 +9,54 @@ struct BoundSocket {
 }
 
 /// The UDP sockets of the daemon: ports 500 and 4500, IPv4 and IPv6.
-struct SocketSet {
+struct SocketSet: DatagramOutlet {
     /// All that could be bound.
     let all: [BoundSocket]
 
-    /// Binds them. A busy port is an error; a host without IPv6 is not.
-    init(log: EventLog) throws(StartupError) {
-        var bound: [BoundSocket] = []
-        for family in [AddressFamily.v4, .v6] {
-            do throws(IOFault) {
-                bound.append(try Self.bind(family, .ike))
-                bound.append(try Self.bind(family, .natTraversal))
-            } catch {
-                let isUnavailable = family == .v6 && error.errno != Errno.addressInUse
-                guard isUnavailable else { throw StartupError(error.description) }
-                log.warning("no IPv6: \(error)")
-            }
-        }
-        self.all = bound
+    /// Binds them; other ports than those of IKE are for tests. A busy port is an error; a host without IPv6 is
+    /// not.
+    init(
+        ike: UInt16 = IKEPort.ike, natTraversal: UInt16 = IKEPort.natTraversal, log: EventLog
+    ) throws(StartupError) {
+        do throws(IOFault) {
+            self.all = try Self.bind(.v4, ike, natTraversal) + Self.bindIPv6(ike, natTraversal, log)
+        } catch { throw StartupError("cannot listen on \(error.object): \(error.text)") }
     }
 
-    /// The socket to send through from `source`.
-    func socket(for source: Endpoint) -> IKESocket? {
-        self.all.first { bound in
+    private static func bindIPv6(
+        _ ike: UInt16, _ natTraversal: UInt16, _ log: EventLog
+    ) throws(IOFault) -> [BoundSocket] {
+        do throws(IOFault) {
+            return try self.bind(.v6, ike, natTraversal)
+        } catch {
+            guard error.errno != Errno.addressInUse else { throw error }
+            log.warning("no IPv6, which peers can then not use: \(error)")
+            return []
+        }
+    }
+
+    private static func bind(
+        _ family: AddressFamily, _ ike: UInt16, _ natTraversal: UInt16
+    ) throws(IOFault) -> [BoundSocket] {
+        let first = try IKESocket(
+            bindingTo: Endpoint(family.unspecified, ike), role: [.bypassesPolicies])
+        let second = try IKESocket(
+            bindingTo: Endpoint(family.unspecified, natTraversal), role: [.bypassesPolicies, .takesESP])
+        return [BoundSocket(socket: first, kind: .ike), BoundSocket(socket: second, kind: .natTraversal)]
+    }
+
+    var endpoints: [Endpoint] { self.all.map(\.socket.localEndpoint) }
+
+    func send(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) throws(IOFault) {
+        let bound = self.all.first { bound in
             bound.socket.localEndpoint.port == source.port
                 && bound.socket.localEndpoint.address.family == source.address.family
-        }?.socket
-    }
-
-    private static func bind(_ family: AddressFamily, _ kind: IKESocketKind) throws(IOFault) -> BoundSocket {
-        switch kind {
-        case .ike:
-            let endpoint = Endpoint(family.unspecified, IKEPort.ike)
-            return BoundSocket(
-                socket: try IKESocket(bindingTo: endpoint, role: [.bypassesPolicies]), kind: kind)
-        case .natTraversal:
-            let endpoint = Endpoint(family.unspecified, IKEPort.natTraversal)
-            return BoundSocket(
-                socket: try IKESocket(bindingTo: endpoint, role: [.bypassesPolicies, .takesESP]), kind: kind)
         }
+        guard let bound else {
+            throw IOFault(
+                operation: "send", object: "\(source)", errno: Errno.addressNotAvailable,
+                text: "no socket is bound there")
+        }
+        try bound.socket.send(bytes, from: source, to: destination)
     }
 }

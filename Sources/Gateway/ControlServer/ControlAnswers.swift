@@ -37,9 +37,7 @@ final class ControlAnswers {
             reportedAt: clock.now, startedAt: clock.timestamp(self.session.startedAt),
             uptimeSeconds: clock.instant.since(self.session.startedAt).wholeSeconds,
             config: self.session.configReport(clock),
-            listen: self.loop.sockets.all.map {
-                ListenReport(endpoint: $0.socket.localEndpoint.description)
-            },
+            listen: self.loop.outlet.endpoints.map { ListenReport(endpoint: $0.description) },
             dataPlane: DataPlaneReport(
                 name: self.loop.dataPlane.description, reason: self.session.dataPlaneReason),
             halfOpen: self.loop.engine.halfOpenCount, dropped: self.dropped(), peers: reporter.reports(),
@@ -64,9 +62,10 @@ final class ControlAnswers {
         }
         guard peers.isEmpty else { return .success(SAReport(reportedAt: clock.now, peers: peers)) }
         let isConfigured = self.session.configuration.connections.contains { $0.name == name.connection }
+        let which = name.id.map { " with the ID \($0)" } ?? ""
         let sentence =
             isConfigured
-            ? "connection '\(name.connection)' has no IKE_SA with the ID \(name.id ?? 0)"
+            ? "connection '\(name.connection)' has no IKE_SA\(which)"
             : "there is no connection '\(name.connection)'"
         return .failure(ControlError(.notFound, sentence))
     }

@@ -14,7 +14,8 @@ struct ChildReporter {
             name: snapshot.name, state: ChildState(rawValue: snapshot.state), reqid: spec.reqid,
             mode: spec.mode.rawValue, encap: spec.path.usesUDPEncapsulation ? "udp" : "none",
             inboundSPI: spec.inboundSPI.description, outboundSPI: spec.outboundSPI.description,
-            localTS: spec.localSelectors.map(\.description), remoteTS: spec.remoteSelectors.map(\.description),
+            localTS: spec.localSelectors.map(\.description),
+            remoteTS: spec.remoteSelectors.map(\.description),
             esp: spec.suite.description, esn: spec.suite.sequenceNumbers == .extended,
             replayWindow: spec.replayWindow, installedAt: self.clock.timestamp(snapshot.installedAt))
         report.rekeyAt = snapshot.rekeyAt.map(self.clock.timestamp)

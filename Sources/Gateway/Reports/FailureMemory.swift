@@ -3,56 +3,67 @@ internal import IKEWire
 internal import IPsecModel
 
 /// Remembers why connections are down, for `culvert status`.
+///
+/// One entry for each connection, and a few for peers that no connection could be told for.
 struct FailureMemory {
-    /// A failed negotiation.
+    /// Something that went wrong.
     struct Failure {
         let at: Instant
+        /// The exchange, or `liveness`, `lifetime`, `kernel`.
         let stage: String
-        let notify: String?
-        let remote: Endpoint?
+        /// The error notify, and whether the peer sent it.
+        var notify: (name: String, isFromPeer: Bool)?
+        /// Where the peer was.
+        var remote: Endpoint?
         let reason: String
-        let ours: [String]
-        let theirs: [String]
+        var ours: [String] = []
+        var theirs: [String] = []
     }
 
-    /// Failures of peers that no connection could be told for; the oldest go.
+    /// How a connection that has no IKE_SA came to that.
+    enum Ending: Hashable {
+        /// Its last IKE_SA ended in order.
+        case orderly
+        /// Its last IKE_SA, or the last attempt, failed.
+        case failed
+    }
+
+    /// Failures of peers that no connection could be told for, one for each address; the oldest go.
     static let unmatchedLimit = 16
 
+    /// What last went wrong with a connection; it stays after a later success.
     private(set) var byConnection: [String: Failure] = [:]
+    /// How connections ended; none if they never stood, or stand again.
+    private(set) var endings: [String: Ending] = [:]
+    /// What went wrong with peers whose connection was not known yet, the newest first.
     private(set) var unmatched: [Failure] = []
 
-    /// Keeps what `event` says of a failure, and forgets one that is over.
+    /// Keeps what `event` says of a failure or an end.
     mutating func note(_ event: IKEEvent, at now: Instant) {
         switch event {
         case .ikeSAEstablished(let label, _, _, _):
-            if let name = label.connection { self.byConnection[name] = nil }
-        case .childSAInstalled(let label, _, _, _):
-            if let name = label.connection { self.byConnection[name] = nil }
+            if let name = label.connection { self.endings[name] = nil }
         case .mismatch(let label, let peer, let exchange, let notify, let mismatch):
-            let cure = mismatch.cure.isEmpty ? "" : "; \(mismatch.cure)"
             self.add(
                 Failure(
-                    at: now, stage: exchange.name, notify: notify.name, remote: peer,
-                    reason: "no \(mismatch.subject.rawValue) in common\(cure)", ours: mismatch.ours,
-                    theirs: mismatch.theirs), label)
+                    at: now, stage: exchange.name, notify: (notify.name, false), remote: peer,
+                    reason: MismatchText.reason(mismatch), ours: mismatch.ours, theirs: mismatch.theirs),
+                label)
         case .authenticationFailed(let label, let peer, let identity):
             self.add(
                 Failure(
-                    at: now, stage: "IKE_AUTH", notify: "AUTHENTICATION_FAILED", remote: peer,
-                    reason: "the pre-shared key of \(identity.explanation) is not the one that we have",
-                    ours: [], theirs: []), label)
-        case .ikeSAEnded(let label, let reason):
-            guard reason != .rekeyed, reason != .replaced else { return }
+                    at: now, stage: ExchangeType.ikeAuth.name,
+                    notify: (NotifyType.authenticationFailed.name, false), remote: peer,
+                    reason: MismatchText.wrongSecret(identity)), label)
+        case .peerReported(let label, let notify):
             self.add(
                 Failure(
-                    at: now, stage: "IKE_SA", notify: nil, remote: nil, reason: reason.text, ours: [],
-                    theirs: []), label)
+                    at: now, stage: ExchangeType.informational.name, notify: (notify.name, true),
+                    reason: "the peer is not content"), label)
         case .dataPlaneFailed(let label, let fault):
-            self.add(
-                Failure(
-                    at: now, stage: "data plane", notify: nil, remote: nil, reason: fault.description,
-                    ours: [], theirs: []), label)
-        case .ikeSARekeyed, .childSAEnded, .pathChanged, .pfsDiffers, .peerReported, .cryptoFailed,
+            self.add(Failure(at: now, stage: "kernel", reason: fault.description), label)
+        case .ikeSAEnded(let label, let reason): self.noteEnd(label, reason, now)
+        case .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged, .pfsDiffers, .cryptoFailed,
             .retransmitted, .limitReached, .defect:
             return
         }
@@ -61,14 +72,33 @@ struct FailureMemory {
     /// Forgets connections that are no longer configured.
     mutating func keep(only names: Set<String>) {
         self.byConnection = self.byConnection.filter { names.contains($0.key) }
+        self.endings = self.endings.filter { names.contains($0.key) }
+    }
+
+    private mutating func noteEnd(_ label: IKESALabel, _ reason: EndReason, _ now: Instant) {
+        switch reason {
+        // Another IKE_SA stands in its place.
+        case .rekeyed, .replaced: return
+        case .deletedByPeer, .terminated, .configurationChanged:
+            if let name = label.connection { self.endings[name] = .orderly }
+        case .peerDead: self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
+        case .expired: self.add(Failure(at: now, stage: "lifetime", reason: reason.text), label)
+        case .lostByDataPlane: self.add(Failure(at: now, stage: "kernel", reason: reason.text), label)
+        case .failed:
+            // What came before in the same moment says it better.
+            if let name = label.connection, self.byConnection[name]?.at == now { return }
+            self.add(Failure(at: now, stage: "IKE_SA", reason: reason.text), label)
+        }
     }
 
     private mutating func add(_ failure: Failure, _ label: IKESALabel?) {
         if let name = label?.connection {
             self.byConnection[name] = failure
+            self.endings[name] = .failed
             return
         }
-        self.unmatched.append(failure)
-        if self.unmatched.count > Self.unmatchedLimit { self.unmatched.removeFirst() }
+        self.unmatched.removeAll { $0.remote?.address == failure.remote?.address }
+        self.unmatched.insert(failure, at: 0)
+        if self.unmatched.count > Self.unmatchedLimit { self.unmatched.removeLast() }
     }
 }

@@ -24,12 +24,33 @@ struct PeerReporter {
     }
 
     private func absent(_ connection: ConnectionConfiguration) -> PeerReport {
-        let failure = self.failures.byConnection[connection.name]
+        let failure = self.failures.byConnection[connection.name] ?? self.unmatchedFailure(of: connection)
         var report = PeerReport(
-            name: connection.name, state: failure == nil ? .waiting : .failed,
+            name: connection.name, state: self.stateWithoutIKESA(connection, failure),
             configured: Self.configured(connection))
         report.lastFailure = failure.map { self.report($0) }
         return report
+    }
+
+    private func stateWithoutIKESA(
+        _ connection: ConnectionConfiguration, _ failure: FailureMemory.Failure?
+    ) -> PeerState {
+        switch self.failures.endings[connection.name] {
+        case .orderly?: return .down
+        case .failed?: return .failed
+        case nil: return failure == nil ? .waiting : .failed
+        }
+    }
+
+    /// A failure of somebody at an address that only this connection names: then it was meant.
+    private func unmatchedFailure(of connection: ConnectionConfiguration) -> FailureMemory.Failure? {
+        self.failures.unmatched.first { failure in
+            guard let address = failure.remote?.address else { return false }
+            let naming = self.configuration.connections.filter { other in
+                other.remoteAddresses.contains { $0 != .any && $0.matches(address) }
+            }
+            return naming.count == 1 && naming.first == connection
+        }
     }
 
     private func report(_ snapshot: IKESASnapshot, _ connection: ConnectionConfiguration?) -> PeerReport {
@@ -43,7 +64,8 @@ struct PeerReporter {
             confirmedAt: self.clock.timestamp(snapshot.path.confirmedAt),
             confirmedBy: snapshot.path.confirmedBy.rawValue)
         report.nat = self.nat(snapshot)
-        report.children = snapshot.children.map { ChildReporter(dataPlane: self.dataPlane, clock: self.clock).report($0) }
+        let reporter = ChildReporter(dataPlane: self.dataPlane, clock: self.clock)
+        report.children = snapshot.children.map { reporter.report($0) }
         report.liveness = LivenessReport(
             delaySeconds: snapshot.livenessDelay?.wholeSeconds,
             lastInboundAt: self.lastInbound(snapshot, report.children), unanswered: snapshot.unansweredProbes)
@@ -102,8 +124,8 @@ struct PeerReporter {
     func report(_ failure: FailureMemory.Failure) -> FailureReport {
         var report = FailureReport(
             at: self.clock.timestamp(failure.at), stage: failure.stage, reason: failure.reason)
-        report.notify = failure.notify
-        report.isFromPeer = failure.notify == nil ? nil : false
+        report.notify = failure.notify?.name
+        report.isFromPeer = failure.notify?.isFromPeer
         report.remote = failure.remote?.description
         report.ours = failure.ours.isEmpty ? nil : failure.ours
         report.theirs = failure.theirs.isEmpty ? nil : failure.theirs

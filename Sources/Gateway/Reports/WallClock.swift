@@ -6,18 +6,22 @@ internal import LinuxIO
 struct WallClock {
     /// This moment, monotonic.
     let instant: Instant
-    /// This moment, of day.
-    let now: Timestamp
+    private let nanosecondsSince1970: Int64
 
-    /// The two clocks now.
-    init(instant: Instant) {
+    /// The moment that is `instant`, and of day `nanosecondsSince1970`.
+    init(instant: Instant, nanosecondsSince1970: Int64 = Host.wallClockNanoseconds) {
         self.instant = instant
-        self.now = Timestamp(secondsSince1970: Int64(clamping: Host.wallClockSeconds))
+        self.nanosecondsSince1970 = nanosecondsSince1970
     }
 
-    /// The time of day of `instant`.
+    /// This moment, of day.
+    var now: Timestamp { self.timestamp(self.instant) }
+
+    /// The time of day of `instant`: the same one whenever it is asked for, unless the clock was set.
     func timestamp(_ instant: Instant) -> Timestamp {
-        // Rounded up to come, down gone by: what is due in 0.4 s is not due yet.
-        self.now.advanced(bySeconds: instant.since(self.instant).wholeSeconds)
+        let span = instant.since(self.instant).wholeNanoseconds
+        let (sum, overflow) = self.nanosecondsSince1970.addingReportingOverflow(span)
+        let nanoseconds = overflow ? (span < 0 ? 0 : Int64.max) : sum
+        return Timestamp(secondsSince1970: nanoseconds / 1_000_000_000)
     }
 }

@@ -1,0 +1,143 @@
+internal import IKECore
+internal import IKEWire
+internal import IPsecModel
+internal import Logging
+
+/// The sentence for each event.
+enum EventText {
+    /// The level and the text of the line for `event`.
+    static func line(for event: IKEEvent) -> (level: Logger.Level, text: String) {
+        switch event {
+        case .ikeSAEstablished(let label, let peer, let path, let suite):
+            return (
+                .notice,
+                "\(label) IKE_SA established with \(peer) at \(path.remote) (\(suite), \(self.nat(path)))"
+            )
+        case .ikeSARekeyed(let label, let successor, let suite):
+            return (.notice, "\(label) IKE_SA rekeyed, goes on as \(successor) (\(suite))")
+        case .ikeSAEnded(let label, let reason): return (.notice, "\(label) IKE_SA ended: \(reason.text)")
+        case .childSAInstalled(let label, let child, let spec, let replacing):
+            return (.notice, "\(label) CHILD_SA \(child) \(self.installed(spec, replacing))")
+        case .childSAEnded(let label, let child, let spi, let reason):
+            return (.notice, "\(label) CHILD_SA \(child) \(spi) ended: \(reason.text)")
+        case .pathChanged(let label, let from, let to):
+            return (.notice, "\(label) \(self.moved(from, to))")
+        case .mismatch(let label, let peer, let exchange, let notify, let mismatch):
+            let place = "\(self.name(label))\(exchange.name) from \(peer) refused with \(notify.name)"
+            return (.warning, "\(place): \(MismatchText.full(mismatch))")
+        case .authenticationFailed(let label, let peer, let identity):
+            let place = "\(label) IKE_AUTH from \(peer) refused with \(NotifyType.authenticationFailed.name)"
+            return (.warning, "\(place): \(MismatchText.wrongSecret(identity))")
+        case .pfsDiffers(let label, let child, _, let theirs):
+            return (.warning, "\(label) CHILD_SA \(child): \(self.pfs(theirs))")
+        case .peerReported(let label, let notify):
+            return (.warning, "\(label) the peer reports \(notify.name)")
+        case .dataPlaneFailed(let label, let fault): return (.error, "\(label) data plane: \(fault)")
+        case .cryptoFailed(let label, let fault):
+            return (.warning, "\(self.name(label))crypto: \(self.text(fault))")
+        case .retransmitted(let label, let exchange, let transmission):
+            return (
+                .info,
+                "\(label) no answer to our \(exchange.name) request: sent for the \(self.ordinal(transmission)) time"
+            )
+        case .limitReached(let what, let peer): return (.warning, "limit reached: \(what), asked by \(peer)")
+        case .defect(let label, let what):
+            return (.critical, "\(self.name(label))a defect of culvertd, please report it: \(what)")
+        }
+    }
+
+    /// The text of the line for what the data plane says by itself.
+    static func line(for event: DataPlaneEvent) -> String {
+        switch event {
+        case .mappingChanged(let half, _, let from, let to):
+            return "ESP of \(half) came from \(to) instead of \(from)"
+        case .expired(let half, _, let isHard):
+            return "\(half) \(isHard ? "reached the end of its lifetime" : "is due for rekeying")"
+        case .acquire(_, let local, let remote): return "a packet from \(local) to \(remote) has no SA"
+        case .overflow: return "events were lost"
+        }
+    }
+
+    private static func name(_ label: IKESALabel?) -> String { label.map { "\($0) " } ?? "" }
+
+    private static func installed(_ spec: ChildSASpec, _ replacing: ESPSPI?) -> String {
+        let verb = replacing.map { "rekeyed, replaces \($0)" } ?? "installed"
+        let local = spec.localSelectors.map(\.description).joined(separator: " ")
+        let remote = spec.remoteSelectors.map(\.description).joined(separator: " ")
+        let spis = "in \(spec.inboundSPI) out \(spec.outboundSPI)"
+        return "\(verb): \(spis), \(local) === \(remote), \(spec.suite)"
+    }
+
+    private static func moved(_ from: Path, _ to: Path) -> String {
+        let evidence = to.confirmedBy == .esp ? "seen in ESP" : "seen in IKE"
+        let local = from.local == to.local ? "" : ", and reaches us at \(to.local)"
+        return "peer moved from \(from.remote) to \(to.remote)\(local) (\(evidence))"
+    }
+
+    private static func nat(_ path: Path) -> String {
+        switch (path.isLocalBehindNAT, path.isRemoteBehindNAT) {
+        case (true, true): return "both behind NATs"
+        case (true, false): return "we are behind a NAT"
+        case (false, true): return "the peer is behind a NAT"
+        case (false, false): return path.usesUDPEncapsulation ? "no NAT, UDP forced" : "no NAT"
+        }
+    }
+
+    private static func pfs(_ theirs: KeyExchangeMethod?) -> String {
+        guard let theirs else { return "the peer wants no PFS, which esp_proposals ask for; accepted" }
+        let group = AlgorithmNames.keyword(.keyExchange(theirs))
+        return "the peer wants PFS with \(group), which esp_proposals do not name; accepted; "
+            + "add -\(group) to esp_proposals to make both sides say the same"
+    }
+
+    private static func ordinal(_ number: Int) -> String {
+        switch number {
+        case 2: return "2nd"
+        case 3: return "3rd"
+        default: return "\(number)th"
+        }
+    }
+
+    private static func text(_ fault: CryptoFault) -> String {
+        switch fault {
+        case .invalidPublicValue(let reason): return "the peer's public value is refused: \(reason)"
+        case .wrongICV: return "wrong ICV"
+        case .wrongLength(let what, let need, let have): return "\(what): \(need) bytes needed, \(have) given"
+        case .unavailable(let what): return "\(what) is not available"
+        case .library(let operation, let text): return "\(operation): \(text)"
+        }
+    }
+}
+
+/// Why a negotiation found nothing, in the words of the log and of `culvert status`.
+enum MismatchText {
+    /// What is wrong, and what would put it right.
+    static func reason(_ mismatch: Mismatch) -> String {
+        self.subject(mismatch.subject) + (mismatch.cure.isEmpty ? "" : " (cure: \(mismatch.cure))")
+    }
+
+    /// The same with both sides' offers.
+    static func full(_ mismatch: Mismatch) -> String {
+        let ours = mismatch.ours.isEmpty ? "nothing" : mismatch.ours.joined(separator: ", ")
+        let theirs = mismatch.theirs.isEmpty ? "nothing" : mismatch.theirs.joined(separator: ", ")
+        let cure = mismatch.cure.isEmpty ? "" : "; cure: \(mismatch.cure)"
+        return "\(self.subject(mismatch.subject)); we have \(ours); the peer has \(theirs)\(cure)"
+    }
+
+    /// The peer's AUTH was made with another key.
+    static func wrongSecret(_ identity: Identity) -> String {
+        "the peer's pre-shared key for \(identity.explanation) is not the one that we have"
+    }
+
+    private static func subject(_ subject: Mismatch.Subject) -> String {
+        switch subject {
+        case .ikeProposal: return "no IKE proposal in common"
+        case .espProposal: return "no ESP proposal in common"
+        case .trafficSelectors: return "no traffic selectors in common"
+        case .identity: return "no connection expects this identity"
+        case .secret: return "there is no pre-shared key for this identity"
+        case .address: return "no connection is for this address"
+        case .authenticationMethod: return "no authentication method in common"
+        }
+    }
+}

@@ -1,0 +1,47 @@
+internal import IPsecModel
+internal import LinuxIO
+
+/// What the daemon takes hold of before it begins: configuration, sockets, data plane.
+///
+/// All of it happens on the main thread, before there is another: Linux gives each thread capabilities of its
+/// own, so they must be given up here.
+struct Startup {
+    let file: LoadedConfiguration
+    let sockets: SocketSet
+    let plane: ChosenDataPlane
+    let startedAt: Instant
+
+    /// Reads the configuration, binds the sockets, then probes the kernel and clears it of what a crashed daemon
+    /// left: the sockets show that no other is alive in this network namespace.
+    init(configurationPath: String, log: EventLog) throws(StartupError) {
+        self.startedAt = ControlLoop.now()
+        // Without CAP_DAC_OVERRIDE from here on: what can be read now can be read again on reload.
+        try Self.keepOnly([.networkAdministration, .privilegedPorts])
+        guard Capabilities.effective.contains(.networkAdministration) else {
+            throw StartupError(
+                "programming the kernel needs the capability CAP_NET_ADMIN: run culvertd as root")
+        }
+        self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
+        self.sockets = try SocketSet(log: log)
+        self.plane = try DataPlaneChooser(log: log).chooseKernel()
+        try Self.keepOnly(.networkAdministration)
+    }
+
+    private static func keepOnly(_ capabilities: Capabilities) throws(StartupError) {
+        do throws(IOFault) {
+            try Privileges.keepOnly(capabilities)
+        } catch { throw StartupError("cannot give up privileges: \(error)") }
+    }
+
+    private static func load(
+        _ path: String, now: Instant, log: EventLog
+    ) throws(StartupError) -> LoadedConfiguration {
+        do throws(ConfigurationRefusal) {
+            let file = try LoadedConfiguration.load(path: path, now: now)
+            for line in file.warningLines { log.warning(line) }
+            return file
+        } catch {
+            throw StartupError((error.lines + [error.sentence]).joined(separator: "\n"))
+        }
+    }
+}
