@@ -58,6 +58,7 @@ package struct Daemon: Sendable {
 
     private func prepareProcess() throws(StartupError) {
         Signals.ignoreBrokenPipesAndHangups()
+        Signals.crashSilently()
         FileSystem.keepNewFilesPrivate()
         do throws(IOFault) {
             try Privileges.keepMemoryPrivate()
@@ -94,7 +95,8 @@ package struct Daemon: Sendable {
             ) { gateway.value.answers.line(for: $0) }
             self.log.notice("culvertd \(Release.version) is ready")
             try await self.hear(signals, gateway, eventLoop)
-            try await ControlServer.stop(server, path: self.options.socketPath, log: self.log)
+            // This removes its file as well.
+            try await server.close()
             try await self.sayGoodbye(gateway, eventLoop)
         }
         try await eventLoop.submit { gateway.value.stop() }.get()

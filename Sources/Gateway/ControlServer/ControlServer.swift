@@ -17,7 +17,7 @@ enum ControlServer {
     static func start(
         path: String, eventLoop: any EventLoop, answer: @escaping @Sendable (ControlRequest) -> [UInt8]
     ) async throws -> any Channel {
-        let clients = NIOLoopBoundBox(0, eventLoop: eventLoop)
+        let clients = NIOLoopBoundBox.makeBoxSendingValue(0, eventLoop: eventLoop)
         let bootstrap = ServerBootstrap(group: eventLoop).childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
@@ -29,14 +29,6 @@ enum ControlServer {
         } catch {
             throw StartupError("cannot listen on the control socket \(path): \(Self.reason(error))")
         }
-    }
-
-    /// Takes no more clients, and removes the socket from the file system.
-    static func stop(_ server: any Channel, path: String, log: EventLog) async throws {
-        try await server.close()
-        do throws(IOFault) {
-            try FileSystem.removeFile(path)
-        } catch { log.warning("the control socket stays behind: \(error)") }
     }
 
     private static func reason(_ error: any Error) -> String {

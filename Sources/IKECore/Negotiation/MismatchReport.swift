@@ -18,7 +18,7 @@ enum MismatchReport {
             proposal.transforms.allSatisfy { Self.isNamed($0) } && !proposal.transforms.isEmpty
         }
         return Mismatch(
-            subject, ours: ours.map(\.description), theirs: offered.map(\.description),
+            subject, ours: Self.unique(ours.map(\.description)), theirs: offered.map(\.description),
             cure: usable.map { "\(key) = \($0)" } ?? "")
     }
 
@@ -38,6 +38,12 @@ enum MismatchReport {
             },
             theirs: ["\(list(local)) === \(list(remote))"],
             cure: "local_ts = \(list(local))  remote_ts = \(list(remote))")
+    }
+
+    /// Each text once: several connections may have the same proposals.
+    private static func unique(_ texts: [String]) -> [String] {
+        var seen: Set<String> = []
+        return texts.filter { seen.insert($0).inserted }
     }
 
     private static func isNamed(_ transform: Transform) -> Bool {
