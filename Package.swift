@@ -92,6 +92,15 @@ let package = Package(
                 "CulvertCLI", "ControlProtocol", "ControlCodec", "LinuxIO", "culvert",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests(
+            "GatewayTests",
+            [
+                "Gateway", "ControlProtocol", "ControlCodec", "IKECore", "IKEWire", "IPsecModel", "LinuxIO",
+                "SimNet",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         tests("LinuxIOTests", ["LinuxIO", "IPsecModel"]),
         tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
 

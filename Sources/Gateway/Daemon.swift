@@ -93,7 +93,8 @@ package struct Daemon: Sendable {
             let server = try await ControlServer.start(
                 path: self.options.socketPath, eventLoop: eventLoop
             ) { gateway.value.answers.line(for: $0) }
-            self.log.notice("culvertd \(Release.version) is ready")
+            let summary = try await eventLoop.submit { gateway.value.summary }.get()
+            self.log.notice("culvertd \(Release.version) is ready: \(summary)")
             try await self.hear(signals, gateway, eventLoop)
             // This removes its file as well.
             try await server.close()

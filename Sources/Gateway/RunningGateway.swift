@@ -31,6 +31,12 @@ final class RunningGateway {
         self.log = log
     }
 
+    /// What the daemon works with, for the log.
+    var summary: String {
+        let endpoints = self.sockets.endpoints.map(\.description).joined(separator: " ")
+        return "\(self.session.summary), listens on \(endpoints)"
+    }
+
     /// Lets packets and kernel events in.
     func listen() throws(StartupError) {
         let bound = NIOLoopBound(self, eventLoop: self.loop.eventLoop)

@@ -23,6 +23,12 @@ final class Session {
         self.log = log
     }
 
+    /// Which file is in force, and how much is in it.
+    var summary: String {
+        let count = self.configuration.connections.count
+        return "\(count) \(count == 1 ? "connection" : "connections") of \(self.file.path)"
+    }
+
     /// Which file is in force, and whether it changed since.
     func configReport(_ clock: WallClock) -> ConfigReport {
         ConfigReport(

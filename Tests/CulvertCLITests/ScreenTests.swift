@@ -53,7 +53,7 @@ struct ScreenTests {
         report.unmatchedFailures = [failure]
         let screen = StatusScreen(report: report, palette: .plain).text
         #expect(screen.contains("\ndropped unknown SPI 12 000, bad ICV 7, malformed 7\n"))
-        #expect(screen.contains("\nwaiting for 1 peer to authenticate (half-open)\n"))
+        #expect(screen.contains("\nhalf-open 1 IKE_SA: peers about to authenticate, or just refused\n"))
         #expect(
             screen.contains(
                 "  unknown peer 198.51.100.9:4500: no connection expects ID_FQDN stranger.example "

@@ -44,18 +44,31 @@ extension PeerReport {
             guard !self.missingChildren.isEmpty else { return nil }
             let names = self.missingChildren.joined(separator: ", ")
             let which = self.missingChildren.count == 1 ? "child \(names) is" : "children \(names) are"
-            guard let failure = self.lastFailure else {
+            guard let failure = self.currentFailure else {
                 return "\(which) not up, the peer has not asked for it"
             }
             return "\(which) not up, last failure: \(failure.sentence(now: now))"
         case .connecting: return "an IKE_SA is being set up"
         case .deleting: return "its IKE_SA is ending and none stands in its place"
         case .waiting where self.lastFailure == nil: return "has not come yet, and it must begin"
-        case .down where self.lastFailure == nil: return "its IKE_SA was ended, and it must begin anew"
-        case .waiting, .down, .failed:
+        case .down: return "its IKE_SA was ended in order, and it must begin anew"
+        case .waiting, .failed:
             return self.lastFailure?.sentence(now: now) ?? "its IKE_SA failed for an unknown reason"
         default: return "'\(self.state.rawValue)' is a state that this culvert does not know"
         }
+    }
+
+    /// What went wrong and is not over: a failure from before the IKE_SA stood is history.
+    var currentFailure: FailureReport? {
+        guard let failure = self.lastFailure else { return nil }
+        if let ike = self.ike, failure.at < ike.establishedAt { return nil }
+        return self.state == .down ? nil : failure
+    }
+
+    /// True if ESP came and the data plane does not say when (older kernels): the peer may have been heard later
+    /// than `lastInboundAt`.
+    var hasUntimedESP: Bool {
+        self.children.contains { ($0.packetsIn ?? 0) > 0 && $0.lastInAt == nil }
     }
 
     /// When a packet of the peer last came and verified, IKE or ESP.

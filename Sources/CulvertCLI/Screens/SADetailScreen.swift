@@ -74,7 +74,7 @@ struct PeerDetail {
         let liveness = self.peer.liveness
         var words = [liveness?.delaySeconds.map { "every \(Units.spoken($0)) when idle" } ?? "off"]
         let last = self.peer.lastInboundAt.map { Units.ago($0, now: self.now) } ?? "never"
-        words.append("last packet \(last)")
+        words.append("last \(self.peer.hasUntimedESP ? "IKE message" : "packet") \(last)")
         if let liveness, liveness.unanswered > 0 {
             let text = "\(Units.count(liveness.unanswered, "question")) unanswered"
             words.append(self.palette.paint(text, .caution))
@@ -103,14 +103,14 @@ extension PeerDetail {
         if let last = self.peer.lastInboundAt {
             lines.append("  heard   \(Units.ago(last, now: self.now))")
         }
-        if self.peer.lastFailure == nil, let reason = self.peer.whyNotUp(now: self.now) {
+        if self.peer.currentFailure == nil, let reason = self.peer.whyNotUp(now: self.now) {
             lines.append("  why     \(reason)")
         }
         return lines + self.failureLines + ["  next    \(self.advice)"]
     }
 
     private var failureLines: [String] {
-        guard let failure = self.peer.lastFailure else { return [] }
+        guard let failure = self.peer.currentFailure else { return [] }
         let place = failure.remote.map { " with \($0)" } ?? ""
         let notify = failure.notifyWords.map { ": \($0)" } ?? ""
         var lines = [
@@ -124,13 +124,12 @@ extension PeerDetail {
 
     /// What to do next about a peer without IKE_SA.
     private var advice: String {
-        guard let failure = self.peer.lastFailure else {
-            return "let the peer begin; if nothing comes, see that its UDP 500 and 4500 reach this host"
+        switch self.peer.state {
+        case .failed:
+            return
+                "put right what is wrong, at the peer or here (then: culvert reload), and let it begin anew"
+        default: return "let the peer begin; if nothing comes, see that its UDP 500 and 4500 reach this host"
         }
-        guard failure.ours != nil, failure.theirs != nil else {
-            return "put right what is wrong, here with culvert reload, and let the peer begin anew"
-        }
-        return "write one of theirs into the connection's or the child's proposals, then: culvert reload"
     }
 }
 

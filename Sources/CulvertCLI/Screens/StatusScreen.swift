@@ -64,7 +64,8 @@ struct StatusScreen {
         }
         if self.report.halfOpen > 0 {
             lines.append(
-                "waiting for \(Units.count(self.report.halfOpen, "peer")) to authenticate (half-open)")
+                "half-open \(Units.count(self.report.halfOpen, "IKE_SA")): peers about to authenticate, or just refused"
+            )
         }
         return lines
     }
@@ -82,11 +83,14 @@ struct StatusScreen {
 
     private func row(_ peer: PeerReport) -> [Cell] {
         let now = self.report.reportedAt
-        let path = peer.path.map { "\($0.kind.rawValue) \($0.remote)" } ?? peer.lastFailure?.remote ?? "-"
+        let path = peer.path.map { "\($0.kind.rawValue) \($0.remote)" } ?? peer.currentFailure?.remote ?? "-"
         let isComplete = peer.missingChildren.isEmpty
         let children = "\(peer.childrenUp.count)/\(peer.expectedChildren.count)"
         let lastIn =
-            peer.lastInboundAt.map { Units.span(now.seconds(since: $0)) } ?? (peer.ike == nil ? "-" : "never")
+            peer.lastInboundAt.map {
+                Units.span(now.seconds(since: $0)) + (peer.hasUntimedESP ? " (IKE)" : "")
+            }
+            ?? (peer.ike == nil ? "-" : "never")
         let rekey = peer.ike?.rekeyAt.map { Units.span($0.seconds(since: now)) } ?? "-"
         return [
             Cell(self.labels[peer]), peer.stateCell, Cell(path),
@@ -113,6 +117,9 @@ struct StatusScreen {
         }
         for failure in self.report.unmatchedFailures?.prefix(3) ?? [] {
             lines.append("  unknown peer \(failure.remote ?? "-"): \(failure.sentence(now: now))")
+            // No other command shows these.
+            if let ours = failure.ours { lines.append("    ours    \(ours.joined(separator: ", "))") }
+            if let theirs = failure.theirs { lines.append("    theirs  \(theirs.joined(separator: ", "))") }
         }
         return lines
     }

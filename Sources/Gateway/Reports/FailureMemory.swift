@@ -35,14 +35,16 @@ struct FailureMemory {
     private(set) var byConnection: [String: Failure] = [:]
     /// How connections ended; none if they never stood, or stand again.
     private(set) var endings: [String: Ending] = [:]
-    /// What went wrong with peers whose connection was not known yet, the newest first.
+    /// What went wrong with peers whose connection was not known yet, the newest first, until somebody succeeds from
+    /// there.
     private(set) var unmatched: [Failure] = []
 
     /// Keeps what `event` says of a failure or an end.
     mutating func note(_ event: IKEEvent, at now: Instant) {
         switch event {
-        case .ikeSAEstablished(let label, _, _, _):
+        case .ikeSAEstablished(let label, _, let path, _):
             if let name = label.connection { self.endings[name] = nil }
+            self.unmatched.removeAll { $0.remote?.address == path.remote.address }
         case .mismatch(let label, let peer, let exchange, let notify, let mismatch):
             self.add(
                 Failure(
