@@ -3,33 +3,65 @@ internal import IPsecModel
 internal import LinuxIO
 internal import XFRM
 
+/// Hears a data plane's events as the daemon does: the poller reports, the consumer drains and arms again.
+final class Ear {
+    private let plane: KernelDataPlane
+    private let check: Check
+    private let poller: DescriptorPoller
+    private let registration: DescriptorPoller.Registration
+    private let readable = DispatchSemaphore(value: 0)
+
+    init(_ plane: KernelDataPlane, _ check: Check) throws {
+        self.plane = plane
+        self.check = check
+        let poller = try DescriptorPoller()
+        let readable = self.readable
+        self.poller = poller
+        self.registration = try plane.events.withDescriptor { fd in
+            try poller.add(fd) { readable.signal() }
+        }
+    }
+
+    deinit {
+        self.poller.remove(self.registration)
+        self.poller.stop()
+    }
+
+    /// Expects an event within five seconds.
+    func hear(_ sentence: String, _ isMeant: (DataPlaneEvent) -> Bool) throws {
+        var heard: [DataPlaneEvent] = []
+        let deadline = Date(timeIntervalSinceNow: 5)
+        while !heard.contains(where: isMeant), Date() < deadline {
+            guard self.readable.wait(timeout: .now() + 5) == .success else { break }
+            heard += self.plane.events.drain()
+            try self.poller.arm(self.registration)
+        }
+        self.check.expect(heard.contains(where: isMeant), sentence, "\(heard)")
+    }
+}
+
 extension Lab {
     /// Expiry, packets without an SA, and states that somebody else deletes; seen through the poller.
     func events() throws {
         self.check.section("events")
         let plane = try KernelDataPlane()
-        let readable = DispatchSemaphore(value: 0)
-        let poller = try DescriptorPoller()
-        let registration = try plane.events.withDescriptor { fd in
-            try poller.add(fd) { readable.signal() }
-        }
-        func hear(_ sentence: String, _ isMeant: (DataPlaneEvent) -> Bool) throws {
-            var heard: [DataPlaneEvent] = []
-            let deadline = Date(timeIntervalSinceNow: 5)
-            while !heard.contains(where: isMeant), Date() < deadline {
-                guard readable.wait(timeout: .now() + 5) == .success else { break }
-                heard += plane.events.drain()
-                try poller.arm(registration)
-            }
-            self.check.expect(heard.contains(where: isMeant), sentence, "\(heard)")
-        }
+        let ear = try Ear(plane, self.check)
         let reqid = ReqID.range.lowerBound + 90
+        try self.timeLimits(plane, ear, reqid)
+        try self.packetLimits(plane, ear, reqid)
+        _ = try plane.allocateSPI(local: self.near.address, remote: self.far.address, reqid: reqid)
+        _ = CommandResult("ip xfrm state flush")
+        try ear.hear("a flush by somebody else is reported") { $0 == .overflow }
+        self.clearFarEnd()
+    }
+
+    private func timeLimits(_ plane: KernelDataPlane, _ ear: Ear, _ reqid: UInt32) throws {
         let child = try self.child(
             plane, number: 90, reqid: reqid, path: self.path(self.near, self.far),
             lifetime: Lifetime(rekey: .seconds(1), hard: .seconds(2), jitter: .zero))
         try plane.installPolicies(child)
         _ = self.ping(1)
-        try hear("a packet without an SA asks for one") { event in
+        try ear.hear("a packet without an SA asks for one") { event in
             guard case .acquire(reqid, let local, let remote) = event else { return false }
             return "\(local)".hasPrefix("10.1.0.1/32") && "\(remote)".hasPrefix("10.2.0.1/32")
         }
@@ -37,32 +69,29 @@ extension Lab {
         try plane.installOutbound(child)
         let outbound = SAIdentifier(spi: child.outboundSPI, destination: self.far.address)
         let inbound = SAIdentifier(spi: child.inboundSPI, destination: self.near.address)
-        try hear("the soft limit is reported") { $0 == .expired(outbound, reqid: reqid, isHard: false) }
-        try hear("the hard limit is reported") { $0 == .expired(inbound, reqid: reqid, isHard: true) }
+        try ear.hear("the soft limit is reported") { $0 == .expired(outbound, reqid: reqid, isHard: false) }
+        try ear.hear("the hard limit is reported") { $0 == .expired(inbound, reqid: reqid, isHard: true) }
+    }
 
-        var limited = try self.child(
-            plane, number: 91, reqid: reqid, path: self.path(self.near, self.far))
+    private func packetLimits(_ plane: KernelDataPlane, _ ear: Ear, _ reqid: UInt32) throws {
+        var limited = try self.child(plane, number: 91, reqid: reqid, path: self.path(self.near, self.far))
         limited.packets = VolumeLimit(rekey: 2, hard: 1_000)
         try plane.installInbound(limited)
         try plane.installOutbound(limited)
         self.farEnd("add", limited)
         _ = self.ping(3)
         let counted = SAIdentifier(spi: limited.outboundSPI, destination: self.far.address)
-        try hear("a limit of packets is reported") { $0 == .expired(counted, reqid: reqid, isHard: false) }
+        try ear.hear("a limit of packets is reported") {
+            $0 == .expired(counted, reqid: reqid, isHard: false)
+        }
 
         _ = CommandResult(
             "ip xfrm state delete dst \(self.far.address) proto esp spi 0x\(limited.outboundSPI)")
-        try hear("a foreign deletion is reported") { $0 == .expired(counted, reqid: reqid, isHard: true) }
+        try ear.hear("a foreign deletion is reported") { $0 == .expired(counted, reqid: reqid, isHard: true) }
         try plane.removeStates(limited)
         try plane.removePolicies(limited)
         let silence = plane.events.drain()
         self.check.expect(silence.isEmpty, "what we do ourselves is not reported", "\(silence)")
-        _ = try plane.allocateSPI(local: self.near.address, remote: self.far.address, reqid: reqid)
-        _ = CommandResult("ip xfrm state flush")
-        try hear("a flush by somebody else is reported") { $0 == .overflow }
-        poller.remove(registration)
-        poller.stop()
-        self.clearFarEnd()
     }
 
     /// After a crash: ours goes, everybody else's stays.

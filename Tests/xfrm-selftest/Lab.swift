@@ -15,7 +15,7 @@ final class Lab {
     }
 
     func runAll() {
-        self.probe()
+        guard self.probe() else { return }
         do {
             let sockets = try SelfTest.sockets(on: [4500])
             try self.suites()

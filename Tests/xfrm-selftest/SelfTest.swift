@@ -101,3 +101,22 @@ struct CommandResult {
         return text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
     }
 }
+
+/// A command that runs beside the checks until it is told to stop.
+final class BackgroundCommand {
+    private let process = Process()
+
+    /// Starts `command`, which must be a single one: the shell is replaced by it.
+    init(_ command: String) throws {
+        self.process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        self.process.arguments = ["-c", "exec \(command)"]
+        self.process.standardInput = FileHandle.nullDevice
+        self.process.standardError = FileHandle.nullDevice
+        try self.process.run()
+    }
+
+    func stop() {
+        self.process.terminate()
+        self.process.waitUntilExit()
+    }
+}

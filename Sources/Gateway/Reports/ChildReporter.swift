@@ -18,7 +18,7 @@ struct ChildReporter {
             remoteTS: spec.remoteSelectors.map(\.description),
             esp: spec.suite.description, esn: spec.suite.sequenceNumbers == .extended,
             replayWindow: spec.replayWindow, installedAt: self.clock.timestamp(snapshot.installedAt))
-        report.rekeyAt = snapshot.rekeyAt.map(self.clock.timestamp)
+        // No `rekeyAt`: this version leaves rekeying to the peer, so there is no time to promise.
         report.expiresAt = snapshot.expiresAt.map(self.clock.timestamp)
         if snapshot.state != "deleting" { self.addCounters(to: &report, spec) }
         return report

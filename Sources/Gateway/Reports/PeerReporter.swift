@@ -89,7 +89,7 @@ struct PeerReporter {
             remote: PartyReport(identity: snapshot.peerIdentity.description, authentication: "psk"))
         report.rekeys = Int(clamping: snapshot.rekeyCount)
         report.rekeyedAt = snapshot.rekeyCount > 0 ? self.clock.timestamp(snapshot.since) : nil
-        report.rekeyAt = snapshot.rekeyAt.map(self.clock.timestamp)
+        // No `rekeyAt`: this version leaves rekeying to the peer, so there is no time to promise.
         report.expiresAt = snapshot.expiresAt.map(self.clock.timestamp)
         report.fragmentSize = snapshot.fragmentation ? connection?.fragmentSize : nil
         return report

@@ -135,7 +135,7 @@ extension IKESA {
         self.answers.answered(with: datagrams)
         self.transmit(datagrams, from: arrival.destination, to: arrival.source, &turn)
         self.endReplaced(&turn)
-        if let end { self.end(end, &turn) }
+        if let end { self.end(end, &turn) } else if self.answers.isExhausted { self.close(.expired, &turn) }
     }
 
     private func endReplaced(_ turn: inout Turn) {
@@ -150,13 +150,22 @@ extension IKESA {
         }
     }
 
-    // RFC-GAP: RFC 7296 §2.5 an unknown critical payload in it is ignored.
-    // RFC-GAP: RFC 7296 §2.21.3 INVALID_SYNTAX in it does not end the IKE_SA.
     /// An answer to our outstanding request.
     private func receiveAnswer(_ message: AuthenticatedMessage, _ turn: inout Turn) {
+        guard message.unsupportedCriticalPayload == nil else {
+            // Rejected, as if it had not come (RFC 7296 §2.5).
+            self.context.counters.drop(.malformed)
+            return
+        }
         guard let request = self.requests.receive(answerTo: message.header.messageID) else { return }
         self.liveness.heardProtectedMessage(now: turn.now)
         self.followPath(message.arrival, &turn)
+        guard message.payloads.notify(.invalidSyntax) == nil else {
+            // Fatal in both peers (RFC 7296 §2.21.3).
+            turn.event(.peerReported(self.label, .invalidSyntax))
+            self.end(.failed(.invalidSyntax), &turn)
+            return
+        }
         switch request {
         case .liveness: break
         case .deleteIKESA: self.phase = .gone

@@ -17,7 +17,6 @@ struct AnswerWindow {
     private enum State {
         case expecting(UInt32)
         case working(UInt32)
-        // RFC-GAP: RFC 7296 §2.2 nothing closes it then; it takes no more requests.
         /// All message IDs are used up; the IKE_SA must go (RFC 7296 §2.2).
         case exhausted
     }
@@ -53,6 +52,12 @@ struct AnswerWindow {
         guard case .working(let messageID) = self.state else { return }
         self.lastAnswer = (messageID, datagrams)
         self.state = messageID == .max ? .exhausted : .expecting(messageID + 1)
+    }
+
+    /// True if no message ID is left (RFC 7296 §2.2).
+    var isExhausted: Bool {
+        guard case .exhausted = self.state else { return false }
+        return true
     }
 
     /// The ID of the request that is being worked on.

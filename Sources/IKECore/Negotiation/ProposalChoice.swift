@@ -98,7 +98,8 @@ struct ProposalChoice {
         case .required:
             return self.firstCommon(.keyExchange, configured, offered)
         case .allowed(let extra):
-            if configured.isEmpty, offered.isEmpty { return .nothingNeeded }
+            let isOptional = configured.isEmpty || configured.contains(.keyExchange(.none))
+            if offered.isEmpty { return isOptional ? .nothingNeeded : .mismatch }
             if configured.isEmpty, offered.contains(.keyExchange(.none)) {
                 return .transform(.keyExchange(.none))
             }

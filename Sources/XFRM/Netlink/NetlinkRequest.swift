@@ -30,7 +30,7 @@ final class NetlinkRequest {
         self.append(native: UInt32(NetlinkMessage.headerLength))
         self.append(native: type.rawValue)
         self.append(native: flags.union(.request).rawValue)
-        self.append(native: UInt32(0))  // nlmsg_seq: see `address`
+        self.append(native: UInt32(0))  // nlmsg_seq: see `stamp`
         self.append(native: UInt32(0))  // nlmsg_pid
     }
 

@@ -131,4 +131,19 @@ import Testing
         }
         #expect(seen.count > 4)
     }
+
+    @Test func `an IKE_SA whose message IDs are used up is closed`() throws {
+        let bench = Bench()
+        try bench.connect()
+        // Four thousand million requests later.
+        let ikeSA = try #require(bench.engine.context.directory.all.first)
+        ikeSA.answers = AnswerWindow(expecting: .max)
+        try #require(bench.peer.ikeSA).nextRequestID = .max
+        let request = try bench.peer.ask(.informational, [])
+        bench.net.run(for: .seconds(2))
+        #expect(request.answer == [])
+        #expect(bench.engine.snapshots.isEmpty)
+        #expect(bench.peer.heardRequests.map(\.payloads) == [[.delete(.ikeSA)]])
+        #expect(bench.kernel.isEmpty)
+    }
 }

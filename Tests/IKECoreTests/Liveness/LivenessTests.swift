@@ -59,6 +59,40 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `an answer with an unknown critical payload is rejected, and so the peer is dead in the end`()
+        throws
+    {
+        let bench = try self.watched()
+        bench.peer.settings.fixedAnswer = [
+            .unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: true, body: [1]))
+        ]
+        bench.net.run(for: .seconds(600))
+        #expect(
+            bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } } == [.peerDead])
+        bench.expectSound()
+    }
+
+    @Test func `an answer with an unknown payload that is not critical is as good as any`() throws {
+        let bench = try self.watched()
+        bench.peer.settings.fixedAnswer = [
+            .unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: false, body: [1]))
+        ]
+        bench.net.run(for: .seconds(600))
+        #expect(bench.agreedChildren()?.count == 1)
+        bench.expectSound()
+    }
+
+    @Test func `INVALID_SYNTAX in an answer ends the IKE_SA on our side too`() throws {
+        let bench = try self.watched()
+        bench.peer.settings.fixedAnswer = [.notify(NotifyPayload(.invalidSyntax))]
+        bench.net.run(for: .seconds(31))
+        #expect(
+            bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } }
+                == [.failed(.invalidSyntax)])
+        #expect(bench.kernel.isEmpty)
+        bench.expectSound()
+    }
+
     @Test func `a replayed request is no sign of life`() throws {
         let bench = try self.watched()
         let probe = try bench.peer.probe()

@@ -143,6 +143,17 @@ struct ProposalChoiceTests {
         esp(
             "PFS of both", .allowed([x25519]), ours: [[gcm128, ecp256, noESN]],
             theirs: [[gcm128, x25519, ecp256, noESN]], 1, [gcm128, ecp256, noESN]),
+        esp(
+            "PFS of ours if they want it, and they do not", .allowed([x25519]),
+            ours: [[gcm128, ecp256, .keyExchange(.none), noESN]], theirs: [[gcm128, noESN]], 1,
+            [gcm128, noESN]),
+        esp(
+            "PFS of ours if they want it, and they do", .allowed([x25519]),
+            ours: [[gcm128, ecp256, .keyExchange(.none), noESN]], theirs: [[gcm128, ecp256, noESN]], 1,
+            [gcm128, ecp256, noESN]),
+        esp(
+            "PFS of ours if they want it, with a group that we do not have", .allowed([x25519]),
+            ours: [[gcm128, ecp256, .keyExchange(.none), noESN]], theirs: [[gcm128, x25519, noESN]], nil, []),
     ]
 
     @Test(arguments: ikeRows + espRows)

@@ -139,7 +139,7 @@ package final class SimNet {
     /// Lets everything happen that is due within `span`; afterwards it is that much later.
     package func run(for span: Duration) {
         let end = self.now.advanced(by: span)
-        while let next = self.nextMoment, next <= end { self.step(to: next) }
+        while !self.isStuck, let next = self.nextMoment, next <= end { self.step(to: next) }
         self.now = max(self.now, end)
     }
 
@@ -148,7 +148,7 @@ package final class SimNet {
     package func run(upTo span: Duration = .seconds(600), until condition: () -> Bool) -> Bool {
         let end = self.now.advanced(by: span)
         while !condition() {
-            guard let next = self.nextMoment, next <= end else { return false }
+            guard !self.isStuck, let next = self.nextMoment, next <= end else { return false }
             self.step(to: next)
         }
         return true
@@ -175,6 +175,9 @@ package final class SimNet {
 
     /// Hosts whose deadline stays in the past; a test should find none.
     package private(set) var stuckHosts: [String] = []
+
+    /// True if nothing will come of running on.
+    private var isStuck: Bool { self.stuckHosts.count >= 10 }
 
     private func stuck(_ host: any SimHost, _ deadline: Instant) {
         self.stuckHosts.append("\(type(of: host)) wants to be called at \(deadline) again and again")

@@ -61,6 +61,8 @@ package struct PeerSettings {
     package var retransmission: [Duration] = [1, 2, 4, 8, 16, 32].map { .seconds($0) }
     /// True to answer the gateway's requests.
     package var answersRequests = true
+    /// What it answers the gateway's requests with; nil for what belongs there.
+    package var fixedAnswer: [Payload]?
     /// True to answer an INVALID_KE_PAYLOAD with that group, and a COOKIE with the cookie.
     package var followsAdvice = true
 

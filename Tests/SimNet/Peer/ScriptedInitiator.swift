@@ -100,7 +100,7 @@ package final class ScriptedInitiator: SimHost {
     ) throws -> PeerRequest {
         guard let ikeSA = ikeSA ?? self.ikeSA else { throw PeerError.missing("IKE_SA") }
         let messageID = ikeSA.nextRequestID
-        ikeSA.nextRequestID += 1
+        ikeSA.nextRequestID &+= 1
         let maximum = self.fragmentationAgreed ? self.settings.fragmentOctets ?? 65_000 : 65_000
         let header = ikeSA.header(exchange, messageID: messageID)
         let datagrams: [[UInt8]]
@@ -123,7 +123,7 @@ package final class ScriptedInitiator: SimHost {
     ) throws -> PeerRequest {
         guard let ikeSA = self.ikeSA else { throw PeerError.missing("IKE_SA") }
         let messageID = ikeSA.nextRequestID
-        ikeSA.nextRequestID += 1
+        ikeSA.nextRequestID &+= 1
         let header = ikeSA.header(exchange, messageID: messageID)
         return self.begin(
             PeerRequest(
@@ -211,7 +211,7 @@ package final class ScriptedInitiator: SimHost {
         self.heardRequests.append((header.exchange, payloads))
         guard self.settings.answersRequests else { return }
         ikeSA.expectedRequestID += 1
-        let answer = self.answer(to: payloads, on: ikeSA)
+        let answer = self.settings.fixedAnswer ?? self.answer(to: payloads, on: ikeSA)
         let datagrams = try ikeSA.seal(
             ikeSA.header(header.exchange, messageID: header.messageID, isResponse: true), answer)
         ikeSA.lastAnswer = (header.messageID, datagrams)
