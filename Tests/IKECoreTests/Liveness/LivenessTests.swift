@@ -69,7 +69,9 @@ import Testing
         [.unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: isCritical, body: [1]))]
     }
 
-    @Test func `answers with an unknown critical payload are rejected, so the peer is dead in the end`() throws {
+    @Test func `answers with an unknown critical payload are rejected, so the peer is dead in the end`()
+        throws
+    {
         let bench = try self.watched()
         bench.peer.settings.fixedAnswer = self.unknownPayload(isCritical: true)
         bench.net.run(for: .seconds(600))
