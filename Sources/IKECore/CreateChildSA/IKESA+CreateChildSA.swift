@@ -17,6 +17,8 @@ extension IKESA {
             return self.createChild(message, Request(offer: offer, nonce: nonce, tsi: tsi, tsr: tsr), &turn)
         }
         guard let spi = rekey.espSPI else { return .fault(.invalidSyntax) }
+        // An AH SA, whatever its SPI, is none of ours.
+        guard rekey.protocolID == .esp else { return .fault(.childSANotFound(spi)) }
         return self.rekeyChild(
             spi, message, Request(offer: offer, nonce: nonce, tsi: tsi, tsr: tsr), &turn)
     }

@@ -158,7 +158,7 @@ struct IKESAInitResponder {
             self.context.counters.initialExchanges &+= 1
             _ = ikeSA.repeatInitialAnswer(to: self.message.octets, self.arrival, &turn)
         } catch {
-            // RFC 6989 §2.4: a public value that the group does not allow gets INVALID_SYNTAX.
+            // RFC 6989 §2.5: a public value that the group does not allow gets INVALID_SYNTAX.
             if case .invalidPublicValue = error { throw .notify(PeerFault.invalidSyntax.notify) }
             throw .crypto(error)
         }

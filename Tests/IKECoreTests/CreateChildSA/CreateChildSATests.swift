@@ -95,6 +95,25 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `a rekeying of an AH SA gets CHILD_SA_NOT_FOUND, whatever its SPI, and ends nothing`() throws {
+        let bench = Bench()
+        try bench.connect()
+        let child = bench.peer.children[0]
+        let request = try bench.peer.ask(
+            .createChildSA,
+            [
+                .notify(NotifyPayload(protocolID: .ah, spi: child.inboundSPI.bytes, type: .rekeySA)),
+                .securityAssociation(SecurityAssociationPayload(proposals: [])),
+                .nonce(NoncePayload(nonce: [UInt8](repeating: 7, count: 32))),
+                .tsInitiator(TrafficSelectorPayload(selectors: [])),
+                .tsResponder(TrafficSelectorPayload(selectors: [])),
+            ])
+        try bench.finish(request)
+        #expect(request.error == .childSANotFound)
+        #expect(bench.agreedChildren()?.count == 1)
+        bench.expectSound()
+    }
+
     @Test func `a second rekeying of a CHILD_SA that has a successor gets TEMPORARY_FAILURE`() throws {
         let bench = Bench()
         try bench.connect()
