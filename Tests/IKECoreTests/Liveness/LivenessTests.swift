@@ -59,24 +59,29 @@ import Testing
         bench.expectSound()
     }
 
-    @Test func `an answer with an unknown critical payload is rejected, and so the peer is dead in the end`()
+    /// The reasons for which IKE_SAs ended.
+    private func ends(_ bench: Bench) -> [EndReason] {
+        bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } }
+    }
+
+    /// An answer that holds one payload of a type that nobody knows.
+    private func unknownPayload(isCritical: Bool) -> [Payload] {
+        [.unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: isCritical, body: [1]))]
+    }
+
+    @Test func `answers with an unknown critical payload are rejected, so the peer is dead in the end`()
         throws
     {
         let bench = try self.watched()
-        bench.peer.settings.fixedAnswer = [
-            .unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: true, body: [1]))
-        ]
+        bench.peer.settings.fixedAnswer = self.unknownPayload(isCritical: true)
         bench.net.run(for: .seconds(600))
-        #expect(
-            bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } } == [.peerDead])
+        #expect(self.ends(bench) == [.peerDead])
         bench.expectSound()
     }
 
     @Test func `an answer with an unknown payload that is not critical is as good as any`() throws {
         let bench = try self.watched()
-        bench.peer.settings.fixedAnswer = [
-            .unknown(RawPayload(type: PayloadType(rawValue: 200), isCritical: false, body: [1]))
-        ]
+        bench.peer.settings.fixedAnswer = self.unknownPayload(isCritical: false)
         bench.net.run(for: .seconds(600))
         #expect(bench.agreedChildren()?.count == 1)
         bench.expectSound()
@@ -86,9 +91,7 @@ import Testing
         let bench = try self.watched()
         bench.peer.settings.fixedAnswer = [.notify(NotifyPayload(.invalidSyntax))]
         bench.net.run(for: .seconds(31))
-        #expect(
-            bench.events { if case .ikeSAEnded(_, let reason) = $0 { reason } else { nil } }
-                == [.failed(.invalidSyntax)])
+        #expect(self.ends(bench) == [.failed(.invalidSyntax)])
         #expect(bench.kernel.isEmpty)
         bench.expectSound()
     }
