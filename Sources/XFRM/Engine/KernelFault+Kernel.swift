@@ -26,11 +26,9 @@ extension KernelFault {
     private static func sentence(_ errno: Int32, _ type: XFRMMessageType?) -> String? {
         switch (errno, type) {
         case (Errno.protocolNotSupported, nil):
-            return "the kernel has no IPsec: load its module (modprobe xfrm_user), "
-                + "or run a kernel that has it"
+            return "the kernel has no IPsec: modprobe xfrm_user, or run a kernel that has it"
         case (Errno.protocolNotSupported, _):
-            return "the kernel has no ESP: load its modules (modprobe -a esp4 esp6), "
-                + "or run a kernel that has them"
+            return "the kernel has no ESP: modprobe -a esp4 esp6, or run a kernel that has it"
         case (Errno.notImplemented, _): return "the kernel does not have the algorithm, or not its module"
         case (Errno.notPermitted, _): return "IPsec needs root or the capability CAP_NET_ADMIN"
         case (Errno.exists, .newPolicy):
