@@ -96,9 +96,9 @@ package struct Daemon: Sendable {
             let summary = try await eventLoop.submit { gateway.value.summary }.get()
             self.log.notice("culvertd \(Release.version) is ready: \(summary)")
             try await self.hear(signals, gateway, eventLoop)
+            try await self.sayGoodbye(gateway, eventLoop)
             // This removes its file as well.
             try await server.close()
-            try await self.sayGoodbye(gateway, eventLoop)
         }
         try await eventLoop.submit { gateway.value.stop() }.get()
         try result.get()

@@ -12,12 +12,14 @@ struct ChosenDataPlane {
 /// Chooses the engine that carries ESP. There is one in this version, and `LoadedConfiguration` refuses others.
 struct DataPlaneChooser {
     let log: EventLog
+    let configuration: GatewayConfiguration
 
     /// Probes the kernel, and clears it; says in one sentence what to do if it has no ESP.
     func chooseKernel() throws(StartupError) -> ChosenDataPlane {
         do throws(KernelFault) {
             try KernelDataPlane.probe().get()
             let engine = try KernelDataPlane()
+            engine.claim(Set(self.configuration.connections.flatMap(\.children).compactMap(\.reqid)))
             // What a crashed daemon left behind would catch our peers' packets.
             try engine.removeEverything()
             self.log.notice("data plane \(engine.description): the kernel took an ESP state")

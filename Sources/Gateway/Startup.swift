@@ -23,7 +23,7 @@ struct Startup {
         }
         self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
         self.sockets = try SocketSet(log: log)
-        self.plane = try DataPlaneChooser(log: log).chooseKernel()
+        self.plane = try DataPlaneChooser(log: log, configuration: self.file.configuration).chooseKernel()
         try Self.keepOnly(.networkAdministration)
     }
 

@@ -22,8 +22,8 @@ package struct IKELimits: Hashable, Sendable {
     package var fragmentLifetime: Duration = .seconds(30)
     /// How long a cookie secret is in use before the next (RFC 7296 §2.6); the one before stays valid.
     package var cookieSecretLifetime: Duration = .seconds(120)
-    /// Bytes of one cached answer; a longer one is a defect, not sent.
-    package var answerBytes = 65_535
+    /// How long every IKE_SA_INIT must bring a cookie after one with an impossible public value.
+    package static let suspicion: Duration = .seconds(10)
     /// Spans between the retransmissions of a request of ours; after the last the peer is dead.
     ///
     /// 4 s × 1.8ⁿ over five retransmissions, as strongSwan does it: 165 s in all.

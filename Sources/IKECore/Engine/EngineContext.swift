@@ -16,6 +16,8 @@ final class EngineContext {
     private(set) var touched: Set<IKESPI> = []
     /// Which IKE_SA waits for which answer of the data plane.
     private var waiting: [UInt64: Waiter] = [:]
+    /// Until then every IKE_SA_INIT must bring a cookie, since somebody sends public values that are none.
+    var suspiciousUntil = Instant.origin
     /// Holds down how much an unauthenticated peer can make us log.
     var complaints = CourtesyBudget(perSecond: 10)
     private var lastRequestID: UInt64 = 0
@@ -36,6 +38,12 @@ final class EngineContext {
 
     /// Every limit on what a peer can make us hold.
     var limits: IKELimits { self.configuration.limits }
+
+    /// Tells of something that an unauthenticated peer did, unless there was too much of that lately.
+    func complain(_ event: IKEEvent, _ turn: inout Turn) {
+        guard self.complaints.spend(now: turn.now) else { return }
+        turn.event(event)
+    }
 
     /// A fresh ID for a request to the data plane that `ikeSA` waits for.
     func makeRequestID(for ikeSA: IKESA) -> UInt64 {

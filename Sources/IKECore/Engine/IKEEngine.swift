@@ -143,7 +143,9 @@ package final class IKEEngine {
     private func receive(_ event: DataPlaneEvent, _ turn: inout Turn) {
         switch event {
         case .mappingChanged(let identifier, _, _, let remote):
-            guard let ikeSA = self.context.directory.owner(ofChild: identifier.spi) else { return }
+            guard let ikeSA = self.context.directory.owner(ofChild: identifier.spi),
+                ikeSA.inboundSPI(ofHalf: identifier) == identifier.spi
+            else { return }
             ikeSA.peerSeen(at: remote, by: .esp, &turn)
             self.context.touch(ikeSA)
         case .expired(let identifier, _, let isHard):
@@ -158,9 +160,11 @@ package final class IKEEngine {
     }
 
     private func expireChild(_ identifier: SAIdentifier, _ turn: inout Turn) {
-        let owner =
-            self.context.directory.owner(ofChild: identifier.spi)
-            ?? self.context.directory.all.first { $0.hasChild(sendingTo: identifier) }
+        // SPIs of outbound halves are the peers' choice: only with its destination does one name a half.
+        var owner = self.context.directory.owner(ofChild: identifier.spi)
+        if owner?.inboundSPI(ofHalf: identifier) == nil {
+            owner = self.context.directory.all.first { $0.inboundSPI(ofHalf: identifier) != nil }
+        }
         guard let ikeSA = owner, let spi = ikeSA.inboundSPI(ofHalf: identifier) else { return }
         ikeSA.deleteChild(spi, .expired, &turn)
         self.context.touch(ikeSA)

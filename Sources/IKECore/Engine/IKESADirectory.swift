@@ -28,7 +28,13 @@ final class IKESADirectory {
     private(set) var halfOpenCount = 0
 
     /// How many of those came from `address`.
-    func halfOpenCount(from address: IPAddress) -> Int { self.halfOpenByAddress[address] ?? 0 }
+    func halfOpenCount(from address: IPAddress) -> Int { self.halfOpenByAddress[Self.origin(address)] ?? 0 }
+
+    /// Who is behind an address: with IPv6 a single host has 2⁶⁴ of them.
+    private static func origin(_ address: IPAddress) -> IPAddress {
+        guard case .v6 = address, let block = IPPrefix(address, length: 64) else { return address }
+        return block.address
+    }
 
     /// The half-open IKE_SAs that answered requests like this one.
     func halfOpenIKESAs(_ key: InitialKey) -> [IKESA] {
@@ -41,7 +47,7 @@ final class IKESADirectory {
         guard let initial else { return }
         self.halfOpen[initial, default: []].append(ikeSA.localSPI)
         self.halfOpenCount += 1
-        self.halfOpenByAddress[initial.source.address, default: 0] += 1
+        self.halfOpenByAddress[Self.origin(initial.source.address), default: 0] += 1
     }
 
     /// The IKE_SA is half-open no more.
@@ -53,7 +59,7 @@ final class IKESADirectory {
         self.halfOpen[initial] = similar.isEmpty ? nil : similar
         self.halfOpenCount -= 1
         let count = self.halfOpenCount(from: initial.source.address) - 1
-        self.halfOpenByAddress[initial.source.address] = count > 0 ? count : nil
+        self.halfOpenByAddress[Self.origin(initial.source.address)] = count > 0 ? count : nil
     }
 
     /// Lets go of an IKE_SA.

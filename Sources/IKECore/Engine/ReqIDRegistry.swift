@@ -6,6 +6,8 @@ struct ReqIDRegistry {
     /// What policies are made for.
     struct Key: Hashable {
         let connection: String
+        /// Who the CHILD_SA is with: nobody takes over another peer's policies.
+        let peer: Identity?
         let local: [TrafficSelector]
         let remote: [TrafficSelector]
     }
@@ -16,8 +18,7 @@ struct ReqIDRegistry {
     }
 
     private var entries: [Key: Entry] = [:]
-    /// How many entries have a reqid: several only if the configuration gives one to several children.
-    private var used: [UInt32: Int] = [:]
+    private var used: Set<UInt32> = []
     private var next = ReqID.range.lowerBound
 
     /// The reqid for a CHILD_SA with these selectors, used once more; nil if all are in use.
@@ -26,8 +27,10 @@ struct ReqIDRegistry {
             self.entries[key]?.users += 1
             return entry.reqid
         }
-        guard let reqid = configured ?? self.free() else { return nil }
-        self.used[reqid, default: 0] += 1
+        // Policies go by their reqid: two pairs of selectors never share one, whatever is configured.
+        let wanted = configured.flatMap { self.used.contains($0) ? nil : $0 }
+        guard let reqid = wanted ?? self.free() else { return nil }
+        self.used.insert(reqid)
         self.entries[key] = Entry(reqid: reqid, users: 1)
         return reqid
     }
@@ -41,14 +44,13 @@ struct ReqIDRegistry {
             return false
         }
         self.entries[key] = nil
-        let others = (self.used[entry.reqid] ?? 1) - 1
-        self.used[entry.reqid] = others > 0 ? others : nil
+        self.used.remove(entry.reqid)
         return true
     }
 
     private mutating func free() -> UInt32? {
         guard self.used.count < ReqID.range.count else { return nil }
-        while self.used[self.next] != nil { self.advance() }
+        while self.used.contains(self.next) { self.advance() }
         defer { self.advance() }
         return self.next
     }

@@ -106,7 +106,7 @@ extension IKESA {
             sharedSecret: negotiated.exchanged?.secret)
         let rekey = try self.context.jittered(
             configuration.lifetime.rekey, by: configuration.lifetime.jitter)
-        let spec = ChildSASpec(
+        var spec = ChildSASpec(
             reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
             path: self.path,
             suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
@@ -117,6 +117,7 @@ extension IKESA {
         // With other selectors than before, the policies are others too, and there is nothing to wait for.
         let old = self.children.first { $0.spec.inboundSPI == negotiated.replaces }
         let takesOver = old?.spec.reqid == pending.reqid
+        spec.hasOutboundHalf = !takesOver
         return ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
             rekeyAt: rekey.map { now.advanced(by: $0) },
@@ -163,6 +164,7 @@ extension IKESA {
     func abandonPendingAnswer(_ turn: inout Turn) {
         guard let pending = self.pendingAnswer else { return }
         self.pendingAnswer = nil
+        self.answers.abandoned()
         let isLast = self.context.reqids.release(self.reqidKey(pending.negotiated))
         // An SPI that is still to come is given back when it comes.
         guard case .installing(let child) = pending.stage else { return }
@@ -180,7 +182,10 @@ extension IKESA {
             if !move.activations.contains(spi) { self.pendingMove?.activations.append(spi) }
             return
         }
-        self.updateChild(spi) { $0.isOutboundActive = true }
+        self.updateChild(spi) {
+            $0.isOutboundActive = true
+            $0.spec.hasOutboundHalf = true
+        }
         let requestID = self.context.makeRequestID(for: self)
         self.pendingActivations[requestID] = spi
         turn.ask(.install(child.spec, [.outbound]), requestID: requestID)
@@ -189,6 +194,8 @@ extension IKESA {
     private func finishActivation(_ spi: ESPSPI, _ reply: DataPlaneReply, _ turn: inout Turn) {
         guard case .failed(let fault) = reply else { return }
         turn.event(.dataPlaneFailed(self.label, fault))
+        // A state that is there with this SPI is another peer's: the peer chooses the number.
+        self.updateChild(spi) { $0.spec.hasOutboundHalf = false }
         self.deleteChild(spi, .lostByDataPlane, &turn)
     }
 
@@ -278,24 +285,26 @@ extension IKESA {
 
     private func reqidKey(_ negotiated: NegotiatedChild) -> ReqIDRegistry.Key {
         ReqIDRegistry.Key(
-            connection: self.connection.name, local: negotiated.selectors.local,
+            connection: self.connection.name, peer: self.established?.peerIdentity,
+            local: negotiated.selectors.local,
             remote: negotiated.selectors.remote)
-    }
-
-    /// True if a CHILD_SA's outbound half is `identifier`.
-    func hasChild(sendingTo identifier: SAIdentifier) -> Bool {
-        self.children.contains { $0.spec.outboundIdentifier == identifier }
     }
 
     /// The inbound SPI of the CHILD_SA of which `identifier` names one half.
     func inboundSPI(ofHalf identifier: SAIdentifier) -> ESPSPI? {
         self.children.first { child in
-            child.spec.inboundSPI == identifier.spi || child.spec.outboundIdentifier == identifier
+            child.spec.inboundIdentifier == identifier
+                || (child.spec.hasOutboundHalf && child.spec.outboundIdentifier == identifier)
         }?.spec.inboundSPI
     }
 }
 
 extension ChildSASpec {
+    /// The half that receives, as a data plane names it.
+    var inboundIdentifier: SAIdentifier {
+        SAIdentifier(spi: self.inboundSPI, destination: self.path.local.address)
+    }
+
     /// The half that sends, as a data plane names it.
     var outboundIdentifier: SAIdentifier {
         SAIdentifier(spi: self.outboundSPI, destination: self.path.remote.address)

@@ -77,6 +77,10 @@ extension IKESA {
             self.context.counters.repeatedAnswers &+= 1
             // A kept answer goes to where this copy came from, but a replay must not move the path.
             self.transmit(datagrams, from: message.arrival.destination, to: message.arrival.source, &turn)
+        case .process where self.isRefused:
+            // What a refused stranger may still have is its answer again.
+            self.answers.abandoned()
+            self.context.counters.drop(.wrongExchange)
         case .process:
             // Only what is fresh shows that the peer lives (RFC 7296 §2.4): anybody can replay the last request.
             self.liveness.heardProtectedMessage(now: turn.now)
@@ -84,6 +88,12 @@ extension IKESA {
             let outcome = self.process(message, &turn)
             self.answer(outcome, exchange: message.header.exchange, message.arrival, &turn)
         }
+    }
+
+    /// True if the peer was never authenticated, and will not be any more.
+    private var isRefused: Bool {
+        guard case .closing = self.phase else { return false }
+        return !self.wasEstablished
     }
 
     /// How a request is answered.

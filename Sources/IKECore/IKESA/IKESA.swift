@@ -30,7 +30,9 @@ final class IKESA {
     /// Which connection it belongs to: a candidate while half-open, certain afterwards.
     var connection: ConnectionConfiguration
     /// Where it is in its life.
-    var phase: Phase
+    var phase: Phase { didSet { if case .established = self.phase { self.wasEstablished = true } } }
+    /// True once the peer has been authenticated.
+    private(set) var wasEstablished = false
     /// Where its packets go, and its CHILD_SAs' packets too.
     var path: Path
     /// When and why the path last changed; nil if it never did.
@@ -99,7 +101,9 @@ final class IKESA {
         switch self.phase {
         case .halfOpen: return IKESALabel(connection: nil, uniqueID: self.uniqueID)
         case .established, .closing, .gone:
-            return IKESALabel(connection: self.connection.name, uniqueID: self.uniqueID)
+            // A refused stranger is of no connection, whatever it said.
+            let name = self.wasEstablished ? self.connection.name : nil
+            return IKESALabel(connection: name, uniqueID: self.uniqueID)
         }
     }
 

@@ -4,7 +4,8 @@ internal import IPsecModel
 // INFORMATIONAL asked by the peer (RFC 7296 §1.4): liveness, DELETE, notifies.
 extension IKESA {
     func processInformational(_ message: AuthenticatedMessage, _ turn: inout Turn) -> Outcome {
-        for notify in message.payloads.notifies where notify.type.isError {
+        // One line for a message, however many notifies it holds.
+        if let notify = message.payloads.notifies.first(where: { $0.type.isError }) {
             turn.event(.peerReported(self.label, notify.type))
         }
         if message.payloads.notify(.authenticationFailed) != nil {

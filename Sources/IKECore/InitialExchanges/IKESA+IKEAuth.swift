@@ -68,8 +68,9 @@ extension IKESA {
                 identityBody: request.identity.body)
             guard expected.isEqual(to: request.authentication.data) else {
                 let label = IKESALabel(connection: connection.name, uniqueID: self.uniqueID)
-                turn.event(
-                    .authenticationFailed(label, peer: arrival.source, identity: request.identity.identity))
+                self.context.complain(
+                    .authenticationFailed(label, peer: arrival.source, identity: request.identity.identity),
+                    &turn)
                 throw CryptoFault.wrongICV
             }
             let own = IdentificationPayload(identity: localIdentity)
@@ -110,8 +111,9 @@ extension IKESA {
             cure: behindNAT
                 ? "the peer is behind a NAT and names itself by its private address: give it an id"
                 : "remote { id = \(peer) }")
-        turn.event(
-            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch))
+        self.context.complain(
+            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch),
+            &turn)
         throw .refused
     }
 
@@ -127,8 +129,9 @@ extension IKESA {
                 "\(secret.name): \(secret.owners.map(\.description).joined(separator: " "))"
             },
             theirs: [peer.explanation], cure: "secrets { ike-1 { id = \(peer)  secret = … } }")
-        turn.event(
-            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch))
+        self.context.complain(
+            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch),
+            &turn)
         throw .refused
     }
 
@@ -138,8 +141,9 @@ extension IKESA {
         let mismatch = Mismatch(
             .authenticationMethod, ours: ["psk"], theirs: ["\(peer.explanation): \(offered)"],
             cure: "the peer has to use auth = psk")
-        turn.event(
-            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch))
+        self.context.complain(
+            .mismatch(self.label, peer: arrival.source, exchange: .ikeAuth, .authenticationFailed, mismatch),
+            &turn)
         return .fault(.authenticationFailed)
     }
 
@@ -151,7 +155,7 @@ extension IKESA {
         guard policy != .never else { return }
         let older = self.context.directory.all.filter { other in
             guard other !== self, let established = other.established else { return false }
-            return established.peerIdentity == request.identity.identity
+            return IdentityPattern.exact(established.peerIdentity).matches(request.identity.identity)
                 && established.localIdentity == verified.localIdentity
         }
         guard !older.isEmpty else { return }

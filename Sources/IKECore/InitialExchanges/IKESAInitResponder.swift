@@ -91,7 +91,8 @@ struct IKESAInitResponder {
         _ request: Request, _ cookies: inout CookieJar, now: Instant
     ) throws(Refusal) {
         // With this one, there would be more than the threshold.
-        guard self.context.directory.halfOpenCount >= self.context.limits.cookieThreshold else { return }
+        let isCrowded = self.context.directory.halfOpenCount >= self.context.limits.cookieThreshold
+        guard isCrowded || now < self.context.suspiciousUntil else { return }
         let cookie: [UInt8]?
         do throws(CryptoFault) {
             cookie = try self.missingCookie(request, &cookies, now: now)
@@ -159,7 +160,11 @@ struct IKESAInitResponder {
             _ = ikeSA.repeatInitialAnswer(to: self.message.octets, self.arrival, &turn)
         } catch {
             // RFC 6989 §2.5: a public value that the group does not allow gets INVALID_SYNTAX.
-            if case .invalidPublicValue = error { throw .notify(PeerFault.invalidSyntax.notify) }
+            if case .invalidPublicValue = error {
+                // It cost a key pair and left nothing that would count: for a while everybody shows a cookie.
+                self.context.suspiciousUntil = turn.now.advanced(by: IKELimits.suspicion)
+                throw .notify(PeerFault.invalidSyntax.notify)
+            }
             throw .crypto(error)
         }
     }

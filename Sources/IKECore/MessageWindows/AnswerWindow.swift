@@ -54,6 +54,12 @@ struct AnswerWindow {
         self.state = messageID == .max ? .exhausted : .expecting(messageID + 1)
     }
 
+    /// The request that is being worked on will not be answered: it may come again.
+    mutating func abandoned() {
+        guard case .working(let messageID) = self.state else { return }
+        self.state = .expecting(messageID)
+    }
+
     /// True if no message ID is left (RFC 7296 §2.2).
     var isExhausted: Bool {
         guard case .exhausted = self.state else { return false }

@@ -12,6 +12,8 @@ extension IKESA {
             self.path.remote = arrival.source
             self.path.confirmedAt = turn.now
         case .established, .closing:
+            // What came to another address or port of ours says nothing of this path.
+            guard arrival.destination == self.path.local else { return }
             guard arrival.source != self.path.remote else {
                 self.path.confirmedAt = turn.now
                 self.path.confirmedBy = .ike
@@ -57,12 +59,14 @@ extension IKESA {
         guard let move = self.pendingMove else { return }
         self.pendingMove = nil
         if case .failed(let fault) = reply {
-            // Everything is where it was. The next packet from the new place tries again.
+            // Everything is where it was. The next packet from the new place tries again, and nothing else:
+            // to try at once would go on for ever.
             turn.event(.dataPlaneFailed(self.label, fault))
-        } else {
-            for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
-            self.take(move.target, &turn)
+            for spi in move.activations { self.activateOutbound(spi, &turn) }
+            return
         }
+        for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
+        self.take(move.target, &turn)
         for spi in move.activations { self.activateOutbound(spi, &turn) }
         self.moveStragglers(&turn)
     }

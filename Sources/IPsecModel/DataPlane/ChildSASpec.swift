@@ -22,6 +22,9 @@ package struct ChildSASpec: Sendable {
     package var inboundSPI: ESPSPI
     /// The SPI of packets to the peer: theirs.
     package var outboundSPI: ESPSPI
+    /// False as long as the half that sends is not installed: then a state with `outboundSPI` is somebody
+    /// else's, since the peer chooses the number.
+    package var hasOutboundHalf = true
     /// The way of the outer packets.
     package var path: Path
     /// The algorithms.

@@ -50,6 +50,7 @@ extension KernelDataPlane {
             steps += Self.step(
                 from: KernelState(inboundOf: child, on: child.path),
                 to: KernelState(inboundOf: child, on: path))
+            guard child.hasOutboundHalf else { continue }
             steps += Self.step(
                 from: KernelState(outboundOf: child, on: child.path),
                 to: KernelState(outboundOf: child, on: path))

@@ -81,10 +81,10 @@ package final class KernelDataPlane: DataPlane {
     }
 
     package func removeStates(_ child: ChildSASpec) throws(KernelFault) {
-        let halves = [
-            SAIdentifier(spi: child.inboundSPI, destination: child.path.local.address),
-            SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address),
-        ]
+        var halves = [SAIdentifier(spi: child.inboundSPI, destination: child.path.local.address)]
+        if child.hasOutboundHalf {
+            halves.append(SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address))
+        }
         var first: KernelFault?
         for half in halves {
             do throws(KernelFault) {
@@ -106,6 +106,7 @@ package final class KernelDataPlane: DataPlane {
 
     /// Zero as long as a rekeyed CHILD_SA does not send yet: then there is no such state.
     private func outboundStatistics(_ child: ChildSASpec) throws(KernelFault) -> SAStatistics {
+        guard child.hasOutboundHalf else { return SAStatistics() }
         do throws(KernelFault) {
             return try self.snapshot(
                 SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
@@ -145,7 +146,17 @@ package final class KernelDataPlane: DataPlane {
     private func updatePolicies(_ child: ChildSASpec) throws(KernelFault) {
         let policies = try KernelPolicy.policies(for: child, on: child.path)
         for policy in policies {
-            try self.kernel.transact(policy.request(.updatePolicy), on: "\(policy)")
+            do throws(KernelFault) {
+                try self.kernel.transact(policy.request(.updatePolicy), on: "\(policy)")
+            } catch {
+                // Back to what there was; the first fault is the one to report.
+                for old in self.policies[child.reqid] ?? [] {
+                    _ = self.attempt { () throws(KernelFault) in
+                        try self.kernel.transact(old.request(.updatePolicy), on: "\(old)")
+                    }
+                }
+                throw error
+            }
         }
         self.policies[child.reqid] = policies
     }
@@ -171,6 +182,11 @@ package final class KernelDataPlane: DataPlane {
     /// True if states and policies of `reqid` are ours.
     func isOurs(_ reqid: UInt32) -> Bool {
         ReqID.range.contains(reqid) || self.configuredReqids.contains(reqid)
+    }
+
+    /// The configuration gives these reqids to us, so what a crashed daemon left with them is ours as well.
+    package func claim(_ reqids: Set<UInt32>) {
+        for reqid in reqids { self.remember(reqid) }
     }
 
     private func remember(_ reqid: UInt32) {

@@ -30,7 +30,7 @@ struct SecretLookupTests {
         arguments: [
             (Identity.fqdn("a.example.org"), 4), (.fqdn("A.EXAMPLE.org"), 4), (.fqdn("x.example.org"), 2),
             (.email("joe@example.org"), 5), (.email("ann@example.org"), 8), (Identity(Addresses.peer), 6),
-            (Identity(type: .keyID, data: [1, 2, 3]), 7), (Identity(type: .keyID, data: [1, 2, 4]), 4),
+            (Identity(type: .keyID, data: [1, 2, 3]), 7), (Identity(type: .keyID, data: [1, 2, 4]), 1),
         ] as [(Identity, UInt8)])
     func `the key that names the peer most closely, then us, is taken`(identity: Identity, expected: UInt8) {
         #expect(self.key(Self.secrets, identity) == expected)
@@ -53,6 +53,11 @@ struct SecretLookupTests {
         #expect(key(Self.secrets[1], .fqdn(".example.org")) == nil)
         #expect(key(Self.secrets[1], .email("x.example.org")) == nil)
         #expect(key(Self.secrets[2], Identity(type: .keyID, data: Array("a.example.org".utf8))) == nil)
+    }
+
+    @Test func `a key that names us and somebody is for nobody else`() {
+        #expect(self.key([Self.secrets[3]], .fqdn("a.example.org")) == 4)
+        #expect(self.key([Self.secrets[3]], .fqdn("c.test")) == nil)
     }
 
     @Test func `a key that names only us is for whoever talks to us`() {

@@ -23,6 +23,30 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `after an impossible public value everybody shows a cookie for a while`() throws {
+        let bench = Bench { _ in
+        } peer: {
+            $0.followsAdvice = false
+            $0.rewriteInit = { payloads in
+                payloads.map { payload in
+                    guard case .keyExchange(let value) = payload else { return payload }
+                    let zero = [UInt8](repeating: 0, count: value.data.count)
+                    return .keyExchange(KeyExchangePayload(method: value.method, data: zero))
+                }
+            }
+        }
+        try bench.connect(bench.peer)
+        #expect(bench.peer.requests.last?.notifies.first?.type == .invalidSyntax)
+        let honest = bench.addPeer(at: Addresses.otherNAT)
+        try bench.connect(honest)
+        #expect(honest.isEstablished)
+        #expect(bench.engine.counters.dropped(.cookieDemanded) == 1)
+        bench.net.run(for: .seconds(10))
+        let later = bench.addPeer(at: Addresses.nat, seed: 5)
+        try bench.connect(later)
+        #expect(bench.engine.counters.dropped(.cookieDemanded) == 1)
+    }
+
     @Test func `demanding a cookie keeps nothing of the request`() throws {
         let bench = Bench {
             $0.limits.cookieThreshold = 0

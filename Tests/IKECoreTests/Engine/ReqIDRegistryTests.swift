@@ -8,8 +8,10 @@ struct ReqIDRegistryTests {
     private static let usual = Configurations.selector("10.1.0.0/24")
     private static let other = Configurations.selector("10.3.0.0/24")
 
-    private func key(_ name: String, _ remote: TrafficSelector = usual) -> ReqIDRegistry.Key {
-        ReqIDRegistry.Key(connection: name, local: [Self.usual], remote: [remote])
+    private func key(
+        _ name: String, _ remote: TrafficSelector = usual, peer: Identity = .fqdn("a.example.org")
+    ) -> ReqIDRegistry.Key {
+        ReqIDRegistry.Key(connection: name, peer: peer, local: [Self.usual], remote: [remote])
     }
 
     @Test func `equal selectors of one connection share a reqid, others do not`() {
@@ -18,9 +20,10 @@ struct ReqIDRegistryTests {
         let again = registry.take(self.key("a"), configured: nil)
         let other = registry.take(self.key("a", Self.other), configured: nil)
         let stranger = registry.take(self.key("b"), configured: nil)
+        let peer = registry.take(self.key("a", peer: .fqdn("c.example.org")), configured: nil)
         #expect(first == ReqID.range.lowerBound)
         #expect(again == first)
-        #expect(Set([first, other, stranger]).count == 3)
+        #expect(Set([first, other, stranger, peer]).count == 4)
     }
 
     @Test func `the last to let go is told so`() {
@@ -59,13 +62,14 @@ struct ReqIDRegistryTests {
         #expect(freed == ReqID.range.lowerBound + 777)
     }
 
-    @Test func `a reqid that two children configure alike stays in use until both are gone`() {
+    @Test func `a configured reqid is for one pair of selectors at a time, another gets one of ours`() {
         var registry = ReqIDRegistry()
-        let configured = ReqID.range.lowerBound
-        _ = registry.take(self.key("a"), configured: configured)
-        _ = registry.take(self.key("b"), configured: configured)
+        let first = registry.take(self.key("a"), configured: 42)
+        let second = registry.take(self.key("a", Self.other), configured: 42)
+        #expect(first == 42)
+        #expect(second == ReqID.range.lowerBound)
         _ = registry.release(self.key("a"))
-        let chosen = registry.take(self.key("c"), configured: nil)
-        #expect(chosen != configured)
+        let third = registry.take(self.key("b"), configured: 42)
+        #expect(third == 42)
     }
 }

@@ -36,6 +36,29 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `a refused stranger has its answer again and nothing else: no event, no path, no name`() throws
+    {
+        let bench = Bench { _ in
+        } peer: {
+            $0.psk = Array("another secret".utf8)
+        }
+        try bench.connect(bench.peer)
+        let before = bench.gateway.events.count
+        let sent = bench.net.sent.count
+        let stranger = try #require(bench.peer.ikeSAs.last)
+        stranger.isDeleted = false
+        for _ in 0..<20 {
+            try bench.peer.ask(.informational, [.notify(NotifyPayload(.invalidSyntax))], on: stranger)
+        }
+        bench.net.run(for: .milliseconds(500))
+        #expect(bench.gateway.events.count == before)
+        let answers = bench.net.sent.dropFirst(sent).filter {
+            $0.datagram.source.address == Addresses.gateway
+        }
+        #expect(answers.isEmpty)
+        #expect(bench.engine.snapshots.isEmpty)
+    }
+
     @Test func `an identity that no connection names gets AUTHENTICATION_FAILED and a report of both sides`()
         throws
     {

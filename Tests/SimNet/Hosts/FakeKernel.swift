@@ -156,7 +156,12 @@ package final class FakeKernel {
         self.inbound[child.inboundSPI] = nil
         self.reserved[child.inboundSPI] = nil
         let identifier = Self.outboundIdentifier(child, child.path)
-        if self.outbound[identifier]?.inboundSPI == child.inboundSPI { self.outbound[identifier] = nil }
+        // Like a real one, the kernel removes what has this SPI, whoever installed it.
+        if child.hasOutboundHalf, let sending = self.outbound.removeValue(forKey: identifier),
+            sending.inboundSPI != child.inboundSPI
+        {
+            self.violate("\(child.outboundSPI) of another CHILD_SA is removed")
+        }
         let isUsed = self.inbound.values.contains { $0.reqid == child.reqid }
         if withPolicies {
             if isUsed { self.violate("policies of reqid \(child.reqid) are removed while in use") }
@@ -186,6 +191,7 @@ package final class FakeKernel {
         self.moves += 1
         for child in children {
             self.inbound[child.inboundSPI]?.path = path
+            guard child.hasOutboundHalf else { continue }
             let old = Self.outboundIdentifier(child, child.path)
             guard var state = self.outbound.removeValue(forKey: old) else { continue }
             state.path = path
