@@ -40,7 +40,8 @@ struct SharedSecretLookup {
         let remoteRank = secret.owners.map { $0.rank(of: remote) }.max() ?? 0
         let localRank = secret.owners.map { $0.rank(of: local) }.max() ?? 0
         // A key whose owners name only us is for whoever talks to us, as in strongSwan.
-        let isOursAlone = secret.owners.allSatisfy { $0.matches(local) }
+        // A wildcard that takes us in as well names a group, not us.
+        let isOursAlone = secret.owners.allSatisfy { $0.rank(of: local) == 3 }
         guard remoteRank > 0 || isOursAlone else { return nil }
         return 1 + remoteRank * 4 + localRank
     }
