@@ -114,6 +114,28 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `a peer that names the SPI of another one behind its NAT takes nothing from it`() throws {
+        let nat = SimNAT(outerAddress: Addresses.nat)
+        let bench = Bench(.natted(nat)) { configuration in
+            var second = Configurations.connection("site-c")
+            second.remoteIdentity = .exact(.fqdn("c.example.org"))
+            configuration.connections.append(second)
+        }
+        try bench.connect()
+        let thief = bench.addPeer(at: .v4(IPv4Address(192, 168, 1, 11)), behind: [nat]) {
+            $0.identity = .fqdn("c.example.org")
+        }
+        try bench.connect(thief)
+        // Both send to the same address of the NAT, and SPIs of ESP can be read by whoever is on the path.
+        let victim = bench.peer.children[0].inboundSPI
+        try bench.finish(thief.createChild(replacing: thief.children[0], inboundSPI: victim))
+        let stolen = try #require(thief.children.last)
+        #expect(stolen.inboundSPI == victim)
+        try bench.finish(thief.delete([stolen]))
+        #expect(bench.kernel.violations.isEmpty)
+        #expect(try bench.pings("still there"))
+    }
+
     @Test func `a second rekeying of a CHILD_SA that has a successor gets TEMPORARY_FAILURE`() throws {
         let bench = Bench()
         try bench.connect()

@@ -24,10 +24,10 @@ extension ScriptedInitiator {
     @discardableResult
     package func createChild(
         replacing old: PeerChild? = nil, keyExchange method: KeyExchangeMethod? = nil,
-        proposals: [Proposal]? = nil
+        proposals: [Proposal]? = nil, inboundSPI: ESPSPI? = nil
     ) throws -> PeerRequest {
         guard let ikeSA = self.ikeSA else { throw PeerError.missing("IKE_SA") }
-        let spi = try self.freshSPI()
+        let spi = try inboundSPI ?? self.freshSPI()
         let nonce = try self.freshNonce()
         let exchange = try method.map { try self.crypto.keyExchange($0) }
         let offered = (proposals ?? self.settings.espProposals).map { proposal in
