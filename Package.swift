@@ -48,7 +48,7 @@ let package = Package(
         module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
 
         // The programs, and what they share that needs Foundation.
-        module("ControlCodec", ["ControlProtocol"]),
+        module("ControlCodec", ["ControlProtocol", "GatewayConfig"]),
         module("ConfigurationFiles", ["GatewayConfig", "LinuxIO"]),
         module(
             "CulvertCLI",

@@ -1,3 +1,4 @@
+internal import ControlCodec
 internal import ControlProtocol
 internal import ConfigurationFiles
 internal import GatewayConfig
@@ -65,16 +66,6 @@ struct LoadedConfiguration {
 
     /// True if one of the files is not what it was when it was read.
     var hasChangedOnDisk: Bool { self.onDisk.isChanged }
-}
-
-extension DiagnosticReport {
-    /// The report of `diagnostic`.
-    init(_ diagnostic: Diagnostic) {
-        self.init(
-            severity: diagnostic.severity.rawValue, file: diagnostic.file, line: diagnostic.line,
-            column: diagnostic.column, length: diagnostic.length, message: diagnostic.message,
-            sourceLine: diagnostic.sourceLine)
-    }
 }
 
 extension DiagnosticReport {

@@ -11,16 +11,6 @@ struct DiagnosticsScreen {
     }
 }
 
-extension DiagnosticReport {
-    /// The parser's diagnostic, for JSON.
-    init(_ diagnostic: Diagnostic) {
-        self.init(
-            severity: diagnostic.severity.rawValue, file: diagnostic.file, line: diagnostic.line,
-            column: diagnostic.column, length: diagnostic.length, message: diagnostic.message,
-            sourceLine: diagnostic.sourceLine)
-    }
-}
-
 extension Diagnostic {
     /// The daemon's diagnostic, to be shown like the parser's.
     init(_ report: DiagnosticReport) {
