@@ -41,11 +41,16 @@ let package = Package(
         module("IKECore", ["IPsecModel", "IKEWire"]),
         module("GatewayConfig", ["IPsecModel"]),
         module("ControlProtocol", ["IPsecModel"]),
+        module("ESPCore", ["IPsecModel"]),
 
         // The outside world.
         module("CryptoOpenSSL", ["IPsecModel", "COpenSSL"]),
         module("LinuxIO", ["IPsecModel", "CLinux"]),
-        module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
+        module("CryptoIPsecMB", ["IPsecModel"]),
+        module("Netlink", ["IPsecModel", "LinuxIO", "CLinux", "CMNL"]),
+        module("Routing", ["IPsecModel", "LinuxIO", "Netlink"]),
+        module("XFRM", ["IPsecModel", "LinuxIO", "CLinux", "CMNL", "Netlink"]),
+        module("UserspaceESP", ["IPsecModel", "ESPCore", "LinuxIO", "Routing"]),
 
         // The programs, and what they share that needs Foundation.
         module("ControlCodec", ["ControlProtocol", "GatewayConfig"]),
@@ -61,7 +66,8 @@ let package = Package(
             "Gateway",
             [
                 "IPsecModel", "IKEWire", "IKECore", "GatewayConfig", "ConfigurationFiles",
-                "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "LinuxIO", "XFRM",
+                "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "CryptoIPsecMB", "LinuxIO", "XFRM",
+                "UserspaceESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -102,11 +108,25 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests("LinuxIOTests", ["LinuxIO", "IPsecModel"]),
-        tests("XFRMTests", ["XFRM", "LinuxIO", "IPsecModel"]),
+        tests("NetlinkTests", ["Netlink", "LinuxIO", "IPsecModel"]),
+        tests("RoutingTests", ["Routing", "Netlink", "LinuxIO", "IPsecModel"]),
+        tests("XFRMTests", ["XFRM", "Netlink", "LinuxIO", "IPsecModel"]),
+        tests("ESPCoreTests", ["ESPCore", "IPsecModel", "CryptoOpenSSL"]),
+        tests("CryptoIPsecMBTests", ["CryptoIPsecMB", "CryptoOpenSSL", "IPsecModel"]),
+        tests(
+            "UserspaceESPTests",
+            ["UserspaceESP", "ESPCore", "Routing", "LinuxIO", "IPsecModel", "CryptoOpenSSL", "CryptoIPsecMB"]),
 
         // Run as root by Tests/Lab, under a kernel that has ESP.
         .executableTarget(
             name: "xfrm-selftest", dependencies: ["XFRM", "LinuxIO", "IPsecModel"],
             path: "Tests/xfrm-selftest", exclude: ["run"], swiftSettings: strict),
+        // The user-space engine with fixed keys and no IKE, for measurements and for tests against other ESP.
+        .executableTarget(
+            name: "esp-tunnel",
+            dependencies: [
+                "IPsecModel", "ESPCore", "LinuxIO", "Routing", "UserspaceESP", "CryptoOpenSSL",
+                "CryptoIPsecMB",
+            ], path: "Benchmarks/esp", swiftSettings: strict),
     ]
 )
