@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 _Static_assert(
-    LX_EPERM == EPERM && LX_ENOENT == ENOENT && LX_ESRCH == ESRCH && LX_EINTR == EINTR && LX_EAGAIN == EAGAIN &&
+    LX_EPERM == EPERM && LX_ENOENT == ENOENT && LX_ESRCH == ESRCH && LX_EINTR == EINTR && LX_EIO == EIO &&
+        LX_EAGAIN == EAGAIN && LX_EBUSY == EBUSY && LX_ENODEV == ENODEV && LX_EMSGSIZE == EMSGSIZE &&
+        LX_ENOPROTOOPT == ENOPROTOOPT && LX_EAFNOSUPPORT == EAFNOSUPPORT &&
         LX_ENOMEM == ENOMEM && LX_EACCES == EACCES && LX_EEXIST == EEXIST && LX_EINVAL == EINVAL &&
         LX_ENOSYS == ENOSYS && LX_EBADMSG == EBADMSG && LX_EPROTONOSUPPORT == EPROTONOSUPPORT && LX_EOPNOTSUPP == EOPNOTSUPP &&
         LX_EADDRINUSE == EADDRINUSE && LX_EADDRNOTAVAIL == EADDRNOTAVAIL && LX_ENOBUFS == ENOBUFS &&
@@ -94,6 +96,16 @@ int lx_set_option(int fd, int family, enum lx_option option, int value) {
     case LX_RECEIVE_BUFFER:
         if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, value) == 0) return 0;
         return set_int(fd, SOL_SOCKET, SO_RCVBUF, value);
+    case LX_SEND_BUFFER:
+        if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, value) == 0) return 0;
+        return set_int(fd, SOL_SOCKET, SO_SNDBUF, value);
+    case LX_TRAFFIC_CLASS:
+        return family == 6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, value)
+                           : set_int(fd, IPPROTO_IP, IP_RECVTOS, value);
+    case LX_UDP_GRO:
+        return set_int(fd, IPPROTO_UDP, UDP_GRO, value);
+    case LX_MARK:
+        return set_int(fd, SOL_SOCKET, SO_MARK, value);
     case LX_ESP_IN_UDP:
         return set_int(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP);
     }

@@ -10,18 +10,30 @@ package enum Errno {
     package static let noProcess = Int32(LX_ESRCH)
     /// A signal came in between.
     package static let interrupted = Int32(LX_EINTR)
+    /// The device failed; UDP segmentation says so where checksums are impossible.
+    package static let inputOutput = Int32(LX_EIO)
     /// Nothing to read, or no room to write.
     package static let again = Int32(LX_EAGAIN)
     /// The kernel is out of memory.
     package static let outOfMemory = Int32(LX_ENOMEM)
     /// Permission denied.
     package static let accessDenied = Int32(LX_EACCES)
+    /// Somebody else has it.
+    package static let busy = Int32(LX_EBUSY)
     /// There is one already.
     package static let exists = Int32(LX_EEXIST)
+    /// There is no such device, or no driver for it.
+    package static let noDevice = Int32(LX_ENODEV)
     /// The kernel does not take this request.
     package static let invalid = Int32(LX_EINVAL)
     /// The kernel does not have the algorithm.
     package static let notImplemented = Int32(LX_ENOSYS)
+    /// Longer than the path or the socket takes.
+    package static let messageTooLong = Int32(LX_EMSGSIZE)
+    /// The kernel does not have the socket option.
+    package static let optionNotSupported = Int32(LX_ENOPROTOOPT)
+    /// An address of the wrong family.
+    package static let familyNotSupported = Int32(LX_EAFNOSUPPORT)
     /// The kernel does not have the protocol.
     package static let protocolNotSupported = Int32(LX_EPROTONOSUPPORT)
     /// The kernel does not have the operation.

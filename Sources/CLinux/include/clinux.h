@@ -16,6 +16,10 @@ enum lx_option {
     LX_V6ONLY,         // an IPv6 socket does not take IPv4
     LX_NO_PMTUD,       // DF off: large packets may be fragmented on the way
     LX_RECEIVE_BUFFER, // bytes; beyond net.core.rmem_max if we may
+    LX_SEND_BUFFER,    // bytes; beyond net.core.wmem_max if we may
+    LX_TRAFFIC_CLASS,  // tell with which traffic class (TOS) each packet came
+    LX_UDP_GRO,        // datagrams of one sender may come as one
+    LX_MARK,           // the mark that routing and firewalls see on what is sent
     LX_ESP_IN_UDP,     // the kernel takes ESP out of this socket (RFC 3948)
 };
 
@@ -76,15 +80,21 @@ enum {
     LX_ENOENT = 2,
     LX_ESRCH = 3,
     LX_EINTR = 4,
+    LX_EIO = 5,
     LX_EAGAIN = 11,
     LX_ENOMEM = 12,
     LX_EACCES = 13,
+    LX_EBUSY = 16,
     LX_EEXIST = 17,
+    LX_ENODEV = 19,
     LX_EINVAL = 22,
     LX_ENOSYS = 38,
     LX_EBADMSG = 74,
+    LX_EMSGSIZE = 90,
+    LX_ENOPROTOOPT = 92,
     LX_EPROTONOSUPPORT = 93,
     LX_EOPNOTSUPP = 95,
+    LX_EAFNOSUPPORT = 97,
     LX_EADDRINUSE = 98,
     LX_EADDRNOTAVAIL = 99,
     LX_ENOBUFS = 105,
