@@ -1,5 +1,4 @@
 internal import CLinux
-internal import Glibc
 internal import Synchronization
 
 /// Watches descriptors for somebody who has an event loop of another kind: one thread, one epoll.
@@ -21,38 +20,28 @@ package final class DescriptorPoller: Sendable {
     }
 
     private let epoll: Int32
-    private let stopSignal: Int32
+    private let stopSignal: WakeSignal
     private let handlers = Mutex(Handlers())
-    private let thread: Mutex<pthread_t?> = Mutex(nil)
+    private let thread: Mutex<LinuxThread?> = Mutex(nil)
 
     /// The token of `stopSignal`; registrations count from 1.
     private static let stopToken: UInt64 = 0
 
     /// Starts the thread.
     package init() throws(IOFault) {
-        let epoll = try systemCall("epoll_create1", "poller") { lx_epoll_create() }
-        self.epoll = Int32(epoll)
-        do throws(IOFault) {
-            self.stopSignal = Int32(try systemCall("eventfd", "poller") { lx_eventfd() })
-        } catch {
-            _ = lx_close(Int32(epoll))
-            throw error
+        self.stopSignal = try WakeSignal()
+        self.epoll = Int32(try systemCall("epoll_create1", "poller") { lx_epoll_create() })
+        // From here on `deinit` closes what is open.
+        _ = try systemCall("epoll_ctl", "poller") {
+            lx_epoll_add(self.epoll, self.stopSignal.descriptor, Self.stopToken)
         }
-        do throws(IOFault) {
-            let (epoll, stop) = (self.epoll, self.stopSignal)
-            _ = try systemCall("epoll_ctl", "poller") { lx_epoll_add(epoll, stop, Self.stopToken) }
-            try self.start()
-        } catch {
-            _ = lx_close(self.epoll)
-            _ = lx_close(self.stopSignal)
-            throw error
-        }
+        let thread = try LinuxThread(name: "culvert-poller") { self.run() }
+        self.thread.withLock { $0 = thread }
     }
 
     /// The thread holds a reference to the poller, so this runs only after `stop`.
     deinit {
         _ = lx_close(self.epoll)
-        _ = lx_close(self.stopSignal)
     }
 
     /// Calls `onReadable`, on the poller's thread, when `descriptor` becomes readable; once, until `arm`.
@@ -95,35 +84,14 @@ package final class DescriptorPoller: Sendable {
     /// Ends the thread and waits for it; must not be called from a report. Calling it twice is harmless.
     package func stop() {
         self.handlers.withLock { $0.isStopped = true }
-        // Fails only if the counter is at its limit, and then the thread is awake anyway.
-        _ = lx_eventfd_signal(self.stopSignal)
+        self.stopSignal.signal()
         let running = self.thread.withLock { thread in
             defer { thread = nil }
             return thread
         }
         guard let running else { return }
-        // Joined once, because the value was taken out.
-        _ = pthread_join(running, nil)
+        running.join()
         self.handlers.withLock { $0.byToken.removeAll() }
-    }
-
-    private func start() throws(IOFault) {
-        // SAFETY: the retained reference is balanced by `takeRetainedValue` at the thread's beginning, or by
-        // `release` if there is no thread.
-        let context = unsafe Unmanaged.passRetained(self)
-        var created = pthread_t()
-        let error = unsafe pthread_create(
-            &created, nil,
-            { context in
-                guard let context = unsafe context else { return nil }
-                unsafe Unmanaged<DescriptorPoller>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard error == 0 else {
-            unsafe context.release()
-            throw IOFault(operation: "pthread_create", object: "poller", errno: error)
-        }
-        self.thread.withLock { [created] in $0 = created }
     }
 
     private func run() {
