@@ -115,6 +115,16 @@ package final class IKESocket {
         return IOFault(operation: fault.operation, object: fault.object, errno: fault.errno, text: text)
     }
 
+    /// Gives what is sent from now on a mark, which routing rules and firewalls see; needs CAP_NET_ADMIN or CAP_NET_RAW.
+    package func setMark(_ mark: UInt32) throws(IOFault) {
+        let number = Int32(self.localEndpoint.address.family.number)
+        try self.descriptor.withDescriptor { fd throws(IOFault) in
+            _ = try systemCall("setsockopt SO_MARK", "\(self.localEndpoint)") {
+                lx_set_option(fd, number, LX_MARK, Int32(bitPattern: mark))
+            }
+        }
+    }
+
     /// Lends the descriptor's number, to wait for packets with.
     package func withDescriptor<Result, Failure: Error>(
         _ body: (Int32) throws(Failure) -> Result

@@ -9,6 +9,8 @@ package struct Capabilities: OptionSet, Hashable, Sendable {
     package static let privilegedPorts = Capabilities(rawValue: 1 << 10)
     /// CAP_NET_ADMIN: IPsec states, policies and socket policies.
     package static let networkAdministration = Capabilities(rawValue: 1 << 12)
+    /// CAP_NET_RAW: sockets of IP protocols such as ESP.
+    package static let rawSockets = Capabilities(rawValue: 1 << 13)
 
     /// Those in effect for this thread; none if the kernel does not say.
     package static var effective: Capabilities {

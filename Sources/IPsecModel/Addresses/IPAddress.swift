@@ -93,7 +93,7 @@ package enum IPAddress: Hashable, Sendable {
 }
 
 /// IPv4 or IPv6.
-package enum AddressFamily: Hashable, Sendable {
+package enum AddressFamily: Hashable, Sendable, BitwiseCopyable {
     case v4
     case v6
 
