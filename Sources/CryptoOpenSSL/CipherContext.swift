@@ -76,6 +76,18 @@ internal import IPsecModel
         guard result == 1 else { throw .library("EVP_CipherInit_ex2") }
     }
 
+    /// Begins a message with `iv` (for combined modes the nonce).
+    func begin(iv: Span<UInt8>) throws(CryptoFault) {
+        // SAFETY: the handle lives as long as `self`.
+        let need = Int(unsafe EVP_CIPHER_CTX_get_iv_length(self.context))
+        guard iv.count == need else { throw .wrongLength(what: "IV", need: need, have: iv.count) }
+        // SAFETY: the IV has the length that the cipher reads, and outlives the call.
+        let result = unsafe iv.withUnsafeBufferPointer { pointer in
+            unsafe EVP_CipherInit_ex2(self.context, nil, nil, pointer.baseAddress, -1, nil)
+        }
+        guard result == 1 else { throw .library("EVP_CipherInit_ex2") }
+    }
+
     /// Takes in data that is authenticated but not enciphered; only for combined modes.
     func authenticate(_ data: ArraySlice<UInt8>) throws(CryptoFault) {
         guard !data.isEmpty else { return }
@@ -119,10 +131,12 @@ internal import IPsecModel
 
     /// Ends a message; false if a combined mode that deciphers finds another ICV than expected.
     func finish() -> Bool {
-        var rest = [UInt8](repeating: 0, count: Int(EVP_MAX_BLOCK_LENGTH))
+        // EVP_MAX_BLOCK_LENGTH bytes, without an allocation: this is called for each packet.
+        var rest = InlineArray<32, UInt8>(repeating: 0)
+        var span = rest.mutableSpan
         var written: Int32 = 0
-        // SAFETY: at most one block is written, and the array has room for the largest.
-        let result = unsafe rest.withUnsafeMutableBufferPointer { pointer in
+        // SAFETY: at most one block is written, and there is room for the largest.
+        let result = unsafe span.withUnsafeMutableBufferPointer { pointer in
             unsafe EVP_CipherFinal_ex(self.context, pointer.baseAddress, &written)
         }
         guard result == 1, written == 0 else {
@@ -142,6 +156,65 @@ internal import IPsecModel
         }
         guard result == 1 else { throw .library("EVP_CTRL_AEAD_GET_TAG") }
         return icv
+    }
+
+    /// Takes in `data`, which is authenticated but not enciphered; only for combined modes.
+    func authenticate(_ data: Span<UInt8>) throws(CryptoFault) {
+        guard !data.isEmpty else { return }
+        let count = try Self.libraryCount(data.count, "additional data")
+        var written: Int32 = 0
+        // SAFETY: the span is lent for the call; without an output buffer nothing is written.
+        let result = unsafe data.withUnsafeBufferPointer { pointer in
+            unsafe EVP_CipherUpdate(self.context, nil, &written, pointer.baseAddress, count)
+        }
+        guard result == 1 else { throw .library("EVP_CipherUpdate") }
+    }
+
+    /// Enciphers or deciphers the bytes `range` of `memory` in place: all of the text, and whole blocks of it.
+    func transform(_ range: Range<Int>, of memory: inout MutableSpan<UInt8>) throws(CryptoFault) {
+        guard !range.isEmpty else { return }
+        var written: Int32 = 0
+        let count = try Self.libraryCount(range.count, "text")
+        // SAFETY: the cipher writes no more than it reads (see the other `transform`), and may write where it reads.
+        let result = unsafe try Self.lend(range, of: &memory) { bytes in
+            unsafe EVP_CipherUpdate(self.context, bytes, &written, bytes, count)
+        }
+        guard result == 1, written == count else { throw .library("EVP_CipherUpdate") }
+    }
+
+    /// Gives a combined mode the ICV that `finish` will compare: the bytes `range` of `memory`.
+    func expect(icv range: Range<Int>, of memory: inout MutableSpan<UInt8>) throws(CryptoFault) {
+        try self.exchangeICV(EVP_CTRL_AEAD_SET_TAG, range, of: &memory)
+    }
+
+    /// Writes the ICV of a message that a combined mode has enciphered and ended to the bytes `range` of `memory`.
+    func writeICV(to range: Range<Int>, of memory: inout MutableSpan<UInt8>) throws(CryptoFault) {
+        try self.exchangeICV(EVP_CTRL_AEAD_GET_TAG, range, of: &memory)
+    }
+
+    private func exchangeICV(
+        _ command: Int32, _ range: Range<Int>, of memory: inout MutableSpan<UInt8>
+    ) throws(CryptoFault) {
+        let count = try Self.libraryCount(range.count, "ICV")
+        // SAFETY: the call reads or writes `count` bytes.
+        let result = unsafe try Self.lend(range, of: &memory) { bytes in
+            unsafe EVP_CIPHER_CTX_ctrl(self.context, command, count, bytes)
+        }
+        guard result == 1 else { throw .library("EVP_CIPHER_CTX_ctrl") }
+    }
+
+    /// Lends the bytes `range` of `memory` to `body`, which may use them until it returns.
+    private static func lend(
+        _ range: Range<Int>, of memory: inout MutableSpan<UInt8>,
+        to body: (UnsafeMutablePointer<UInt8>?) -> Int32
+    ) throws(CryptoFault) -> Int32 {
+        guard range.lowerBound >= 0, range.upperBound <= memory.count else {
+            throw .wrongLength(what: "buffer", need: range.upperBound, have: memory.count)
+        }
+        // SAFETY: the range lies within the span, as was just checked.
+        return unsafe memory.withUnsafeMutableBufferPointer { buffer in
+            unsafe body(buffer.baseAddress.map { unsafe $0 + range.lowerBound })
+        }
     }
 
     /// `count` as the library's type, which ends at 2³¹ − 1.

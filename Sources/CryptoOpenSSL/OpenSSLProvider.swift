@@ -50,21 +50,39 @@ package final class OpenSSLProvider: CryptoProvider {
     package func aead(
         _ protection: ProtectionSuite, encryptionKey: SecretBytes, integrityKey: SecretBytes
     ) throws(CryptoFault) -> any AEAD {
+        let cipher = try self.cipher(protection)
+        guard !protection.encryption.isAEAD else {
+            try Self.requireNoIntegrity(protection, integrityKey)
+            return try CombinedModeAEAD(cipher, keyAndSalt: encryptionKey)
+        }
+        return try EncryptThenMACAEAD(
+            cipher, encryptionKey: encryptionKey, self.hmacContext(protection), integrityKey: integrityKey)
+    }
+
+    /// The cipher of `protection`.
+    func cipher(_ protection: ProtectionSuite) throws(CryptoFault) -> FetchedCipher {
         let name = CipherName(encryption: protection.encryption, keyLength: protection.keyLength)
         guard let cipher = self.ciphers[name] else {
             throw .unavailable("encryption \(name.encryption.rawValue) with \(name.keyLength) bits")
         }
-        guard !protection.encryption.isAEAD else {
-            guard protection.integrity == nil, integrityKey.count == 0 else {
-                throw .wrongLength(what: "integrity key", need: 0, have: integrityKey.count)
-            }
-            return try CombinedModeAEAD(cipher, keyAndSalt: encryptionKey)
-        }
+        return cipher
+    }
+
+    /// A context of its own for the integrity algorithm of `protection`, without a key.
+    func hmacContext(_ protection: ProtectionSuite) throws(CryptoFault) -> HMACContext {
         guard let integrity = protection.integrity, let hash = Self.integrityHashes[integrity],
             let hmac = self.hmac
         else { throw .unavailable("integrity \(protection.integrity?.rawValue ?? 0)") }
-        return try EncryptThenMACAEAD(
-            cipher, encryptionKey: encryptionKey, HMACContext(hmac, hash), integrityKey: integrityKey)
+        return try HMACContext(hmac, hash)
+    }
+
+    /// Refuses an integrity key beside a combined mode.
+    static func requireNoIntegrity(
+        _ protection: ProtectionSuite, _ key: SecretBytes
+    ) throws(CryptoFault) {
+        guard protection.integrity == nil, key.count == 0 else {
+            throw .wrongLength(what: "integrity key", need: 0, have: key.count)
+        }
     }
 
     package func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {

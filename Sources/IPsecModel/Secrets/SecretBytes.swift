@@ -106,6 +106,17 @@ package func equalInConstantTime(_ left: some Collection<UInt8>, _ right: some C
     return difference == 0
 }
 
+/// True if both hold the same bytes; the time tells nothing but the lengths. For ICVs in packets.
+package func equalInConstantTime(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+    guard left.count == right.count else { return false }
+    // SAFETY: both spans are lent for the call, which reads `count` bytes of each.
+    return unsafe left.withUnsafeBufferPointer { left in
+        unsafe right.withUnsafeBufferPointer { right in
+            unsafe csm_equal(left.baseAddress, right.baseAddress, left.count) == 1
+        }
+    }
+}
+
 extension SecretBytes {
     /// The bytes themselves, for values that were computed like a secret but go out on the wire: AUTH data,
     /// cookies. Never for keys.
