@@ -1,0 +1,107 @@
+package import IPsecModel
+
+/// Which CHILD_SA an outbound inner packet belongs to, among any number of them (the SPD of RFC 4301 §4.4.1).
+///
+/// A value: whoever changes it makes a new one, and who reads the old one is not disturbed. Insertion and removal cost a
+/// fixed small part of the table even then.
+///
+/// A packet is looked up once for each combination of prefix lengths that is in use ("tuple space search"), so what
+/// counts is how many of those there are, not how many CHILD_SAs. Selectors that differ only by ports or protocol, and
+/// ranges that have the same smallest prefix around them, are compared one by one.
+package struct SelectorTable: Sendable {
+    /// What is in the table for one CHILD_SA.
+    private struct Child: Sendable {
+        let order: UInt64
+        let pairs: [SelectorPair]
+    }
+
+    /// Those with the narrowest pairs first.
+    private var tuples: [SelectorTuple] = []
+    /// By request ID, in shards for the same reason as the tuples are.
+    private var children: [[UInt32: Child]]
+    private var nextOrder: UInt64 = 0
+
+    /// Combinations of a local and a remote selector that one CHILD_SA may have.
+    package static let pairLimit = 256
+
+    private static let shardCount = 256
+
+    /// A table without CHILD_SAs.
+    package init() {
+        self.children = Array(repeating: [:], count: Self.shardCount)
+    }
+
+    /// Adds the packets from `local` to `remote`, in place of what `reqid` had before. Of two CHILD_SAs that are equally
+    /// narrow the one that was there first counts, and a replaced one keeps its turn. False, and nothing has changed, if
+    /// there are more than `pairLimit` combinations.
+    @discardableResult package mutating func insert(
+        reqid: UInt32, local: [TrafficSelector], remote: [TrafficSelector]
+    ) -> Bool {
+        guard local.count <= Self.pairLimit, remote.count <= Self.pairLimit,
+            local.count * remote.count <= Self.pairLimit
+        else { return false }
+        let order = self.take(reqid)?.order ?? self.nextOrder
+        self.nextOrder = max(self.nextOrder, order + 1)
+        var pairs: [SelectorPair] = []
+        for local in local {
+            for remote in remote {
+                let number = order * UInt64(Self.pairLimit) + UInt64(pairs.count)
+                guard let pair = SelectorPair(local, remote, reqid: reqid, order: number) else { continue }
+                pairs.append(pair)
+            }
+        }
+        for pair in pairs { self.insert(pair) }
+        self.children[Self.shard(reqid)][reqid] = Child(order: order, pairs: pairs)
+        return true
+    }
+
+    /// Takes a CHILD_SA out; nothing happens if it is not there.
+    package mutating func remove(reqid: UInt32) {
+        _ = self.take(reqid)
+    }
+
+    /// The CHILD_SA with the narrowest selectors that admit `packet`, whose source is local; nil if there is none.
+    ///
+    /// Prefix bits of both ends count first, then whether there is a protocol, then the bits of the ports: the order of
+    /// the kernel engine's policies.
+    package func find(_ packet: InnerPacket) -> UInt32? {
+        var best: SelectorPair.Rank?
+        for index in self.tuples.indices {
+            if let best, best.narrowness > self.tuples[index].narrowest { break }
+            guard self.tuples[index].shape.family == packet.family else { continue }
+            best = self.tuples[index].find(packet, best: best)
+        }
+        return best?.reqid
+    }
+
+    /// Takes a CHILD_SA out and says what was there.
+    private mutating func take(_ reqid: UInt32) -> Child? {
+        let shard = Self.shard(reqid)
+        guard let child = self.children[shard][reqid] else { return nil }
+        self.children[shard][reqid] = nil
+        for pair in child.pairs {
+            let shape = SelectorTuple.Shape(source: pair.source, destination: pair.destination)
+            guard let index = self.tuples.firstIndex(where: { $0.shape == shape }) else { continue }
+            self.tuples[index].remove(pair)
+            if self.tuples[index].count == 0 { self.tuples.remove(at: index) }
+        }
+        return child
+    }
+
+    private mutating func insert(_ pair: SelectorPair) {
+        let shape = SelectorTuple.Shape(source: pair.source, destination: pair.destination)
+        if let index = self.tuples.firstIndex(where: { $0.shape == shape }) {
+            let narrowest = self.tuples[index].narrowest
+            self.tuples[index].insert(pair)
+            guard self.tuples[index].narrowest != narrowest else { return }
+        } else {
+            var tuple = SelectorTuple(shape)
+            tuple.insert(pair)
+            self.tuples.append(tuple)
+        }
+        self.tuples.sort { $0.narrowest > $1.narrowest }
+    }
+
+    /// Request IDs follow one another, so their low bits spread them.
+    private static func shard(_ reqid: UInt32) -> Int { Int(reqid % UInt32(Self.shardCount)) }
+}
