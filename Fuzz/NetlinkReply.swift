@@ -1,10 +1,11 @@
-// modules: XFRM LinuxIO IPsecModel CLinux CSecureMemory
+// modules: XFRM Netlink LinuxIO IPsecModel CLinux CSecureMemory
 // libraries: mnl
 //
 // The decoder of what the kernel sends over netlink: answers, lists and events. The same file is compiled into
 // XFRMTests, which replay Fuzz/Corpus/NetlinkReply and Fuzz/Regressions/NetlinkReply.
 
 import IPsecModel
+import Netlink
 @testable import XFRM
 
 /// Runs `datagram` through each decoder. Returns which law they break, or nil.

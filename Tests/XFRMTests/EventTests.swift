@@ -1,6 +1,7 @@
 internal import IPsecModel
 internal import Testing
 
+@testable internal import Netlink
 @testable internal import XFRM
 
 /// Notifications of Linux 6.1, recorded.

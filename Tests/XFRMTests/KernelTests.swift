@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 internal import Testing
 
 @testable internal import XFRM
@@ -10,7 +11,7 @@ internal import Testing
         if case .failure(let fault) = KernelDataPlane.probe() {
             #expect(fault.text.contains("the kernel"), "\(fault)")
         }
-        let left = try NetlinkSocket().list(.getSA) { message throws(MalformedMessage) in
+        let left = try NetlinkSocket(.xfrm).list(.getSA) { message throws(MalformedMessage) in
             let state = try StateSnapshot(message.payload)
             return state.source == .v4(IPv4Address(192, 0, 2, 1)) ? state.identifier : nil
         }

@@ -2,6 +2,7 @@ internal import IPsecModel
 internal import LinuxIO
 internal import Testing
 
+@testable internal import Netlink
 @testable internal import XFRM
 
 /// What the kernel answers, and what it never should.
@@ -63,7 +64,7 @@ internal import Testing
         }
         #expect(verdict.errno == Errno.notImplemented)
         #expect(verdict.text == "Requested AEAD algorithm not found")
-        let fault = KernelFault(verdict, .newSA, "SA")
+        let fault = KernelFault(verdict, XFRMMessageType.newSA, "SA")
         #expect(fault.text.contains("the kernel says: Requested AEAD algorithm not found"))
     }
 
@@ -128,42 +129,10 @@ internal import Testing
         }
     }
 
-    @Test(arguments: [
-        // nla_len 0, 3, and 8 with 4 bytes there.
-        "0000 0100", "0300 0100", "0800 0100",
-        // A good one, then one of length 0; a header cut short.
-        "0500 0100 ff000000 0000 0200", "0400 0100 04",
-    ])
-    func `an attribute whose length is wrong is a fault and not an endless loop`(text: String) throws {
-        let bytes = try fromHex(text)
-        #expect(throws: MalformedMessage.self) { try NetlinkAttributes(bytes[...]) }
-    }
-
-    @Test func `an attribute may be empty, unpadded at the end, flagged as nested, and repeated`() throws {
-        let bytes = try fromHex("0400 0f00" + "0500 0a80 01000000" + "0500 0a00 02")
-        let attributes = try NetlinkAttributes(bytes[...])
-        #expect(attributes[.lastUsed]?.isEmpty == true)
-        #expect(attributes[.replay].map { Array($0) } == [2])
-        #expect(attributes[.template] == nil)
-    }
-
     @Test func `a replay bitmap longer than the kernel's own limit is a fault`() throws {
         let header = "81000000" + String(repeating: "00000000", count: 5)
         let bytes = try fromHex(header + String(repeating: "00000000", count: 129))
         #expect(throws: MalformedMessage(field: "bmp_len")) { try ReplayState(long: bytes[...]) }
-    }
-
-    @Test func `the kernel's words are kept to printable ASCII`() throws {
-        // error −22, request header (length 16), then NLMSGERR_ATTR_MSG "a\nb\x1b" and a zero; flags CAPPED | ACK_TLVS.
-        let text = "eaffffff" + "10000000 1000 0500 04030201 00000000" + "0900 0100 610a621b 00"
-        let payload = try fromHex(text)
-        let message = NetlinkMessage(
-            type: NetlinkMessage.Control.error, isInterrupted: false, isCapped: true,
-            hasErrorAttributes: true,
-            sequence: 1, portID: 1, payload: payload[...])
-        let verdict = try NetlinkVerdict(message)
-        #expect(verdict.errno == 22)
-        #expect(verdict.text == "ab")
     }
 
     @Test(arguments: [

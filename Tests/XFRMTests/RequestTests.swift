@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 internal import Testing
 
 @testable internal import XFRM

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 internal import Testing
 
 @testable internal import XFRM
@@ -12,16 +13,6 @@ internal import Testing
     }
 
     private func hex(_ bytes: ArraySlice<UInt8>?) -> String? { bytes.map { hexadecimal($0) } }
-
-    @Test func `the header has length, type, flags, number and sender`() throws {
-        let request = NetlinkRequest(.getSA, flags: .dump)
-        request.stamp(sequence: 0x0102_0304, portID: 0x0506_0708)
-        // len 16, type 0x12, NLM_F_REQUEST 1 | NLM_F_DUMP 0x300
-        #expect(hexadecimal(request.bytes) == "10000000" + "1200" + "0103" + "04030201" + "08070605")
-        let acknowledged = NetlinkRequest(.newSA)
-        // NLM_F_REQUEST 1 | NLM_F_ACK 4
-        #expect(hexadecimal(acknowledged.bytes.prefix(8)) == "10000000" + "1000" + "0500")
-    }
 
     @Test func `a short replay state and the counters are handed over`() throws {
         var state = KernelState(outboundOf: try child(), on: try route())

@@ -1,5 +1,6 @@
 package import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 extension KernelDataPlane {
     /// States first: while their policies stand, their traffic is dropped and not sent in clear.

@@ -1,5 +1,6 @@
 package import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 // How an SA follows its peer, on Linux 6.1:
 //
@@ -133,9 +134,9 @@ extension KernelDataPlane {
     private func deleteAndHear(_ identifier: SAIdentifier) throws(KernelFault) -> StateSnapshot? {
         let listener: NetlinkDescriptor
         do throws(IOFault) {
-            listener = try NetlinkDescriptor(groups: [.states])
+            listener = try NetlinkDescriptor(.xfrm, groups: [XFRMGroup.states.group])
         } catch {
-            throw KernelFault(error, operation: "DELSA", object: "\(identifier)")
+            throw KernelFault(error, .xfrm, operation: "DELSA", object: "\(identifier)")
         }
         // The notification is queued before the request is acknowledged.
         try self.kernel.transact(KernelState.request(.deleteSA, identifier), on: "\(identifier)")

@@ -1,5 +1,6 @@
 package import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// The kernel's ESP, programmed through XFRM netlink.
 ///
@@ -19,7 +20,7 @@ package final class KernelDataPlane: DataPlane {
 
     /// Opens the sockets; fails without CAP_NET_ADMIN, or if the kernel has no XFRM.
     package init() throws(KernelFault) {
-        self.kernel = try NetlinkSocket()
+        self.kernel = try NetlinkSocket(.xfrm)
         self.events = try XFRMEventSocket(ownPortID: self.kernel.portID)
     }
 

@@ -1,6 +1,7 @@
 internal import CLinux
 package import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// Hears what happens to states and policies: moved peers, expiry, packets without an SA, foreign deletions.
 package final class XFRMEventSocket {
@@ -14,9 +15,9 @@ package final class XFRMEventSocket {
     init(ownPortID: UInt32) throws(KernelFault) {
         self.ownPortID = ownPortID
         do throws(IOFault) {
-            self.descriptor = try NetlinkDescriptor(groups: XFRMGroup.allCases)
+            self.descriptor = try NetlinkDescriptor(.xfrm, groups: XFRMGroup.allCases.map(\.group))
         } catch {
-            throw KernelFault(error)
+            throw KernelFault(error, .xfrm)
         }
     }
 

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// Notifications of the kernel, read.
 enum KernelEvent {

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// One policy: which inner packets go through which tunnel.
 struct KernelPolicy: Hashable, CustomStringConvertible {

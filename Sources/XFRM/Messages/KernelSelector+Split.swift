@@ -13,8 +13,8 @@ extension KernelSelector {
             source.ipProtocol == destination.ipProtocol || min(source.ipProtocol, destination.ipProtocol) == 0
         else { return [] }
         let ipProtocol = max(source.ipProtocol, destination.ipProtocol)
-        guard let sources = Self.prefixes(source.addresses, atMost: limit),
-            let destinations = Self.prefixes(destination.addresses, atMost: limit),
+        guard let sources = source.addresses.prefixes(atMost: limit),
+            let destinations = destination.addresses.prefixes(atMost: limit),
             let ports = Self.ports(source.ports, destination.ports, ipProtocol, atMost: limit)
         else { return nil }
         // Each factor is at most `limit`, so the product cannot overflow.
@@ -27,16 +27,6 @@ extension KernelSelector {
                         sourcePort: pair.source, destinationPort: pair.destination)
                 }
             }
-        }
-    }
-
-    /// A range of addresses as prefixes, or nil if there would be more than `limit`.
-    static func prefixes(_ range: AddressRange, atMost limit: Int) -> [IPPrefix]? {
-        let family = range.first.family
-        let blocks = AlignedBlock.covering(
-            range.first.number, range.last.number, width: family.bitWidth, atMost: limit)
-        return blocks?.compactMap { block in
-            IPPrefix(IPAddress(family: family, number: block.start), length: family.bitWidth - block.bits)
         }
     }
 
@@ -80,32 +70,5 @@ extension KernelSelector {
                     mask: block.bits >= 16 ? 0 : UInt16.max << UInt16(block.bits))
             }
         }
-    }
-}
-
-/// 2^bits numbers from `start` on, which is a multiple of that.
-struct AlignedBlock: Hashable {
-    let start: UInt128
-    let bits: Int
-
-    /// The fewest blocks that cover first … last in `width` bits, or nil if there are more than `limit`.
-    static func covering(
-        _ first: UInt128, _ last: UInt128, width: Int, atMost limit: Int
-    ) -> [AlignedBlock]? {
-        var blocks: [AlignedBlock] = []
-        var start = first
-        while start <= last {
-            guard blocks.count < limit else { return nil }
-            let alignment = min(start.trailingZeroBitCount, width)
-            let distance = last - start
-            // 2^bits − 1 may not exceed the distance.
-            let fitting = distance == .max ? 128 : 127 - (distance + 1).leadingZeroBitCount
-            let bits = min(alignment, fitting)
-            blocks.append(AlignedBlock(start: start, bits: bits))
-            let span = bits >= 128 ? UInt128.max : (UInt128(1) << UInt128(bits)) - 1
-            guard span < distance else { break }
-            start += span + 1
-        }
-        return blocks
     }
 }

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// A port and the bits of it that count.
 struct MaskedPort: Hashable {

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// The kernel's name of an algorithm, with the bits of its ICV.
 struct KernelAlgorithm: Hashable {

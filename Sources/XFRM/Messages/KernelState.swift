@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// One direction of a CHILD_SA as we tell it to the kernel.
 struct KernelState {

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// How far an SA has counted, and which packets it has seen.
 struct ReplayState: Hashable {

@@ -1,5 +1,6 @@
 internal import IPsecModel
 internal import LinuxIO
+internal import Netlink
 
 /// One state as the kernel describes it: `struct xfrm_usersa_info` with what follows. Keys are not read.
 struct StateSnapshot: Hashable {

@@ -1,3 +1,5 @@
+internal import Netlink
+
 // Numbers of linux/xfrm.h. They are kernel ABI and never change.
 
 /// The kinds of message.
@@ -58,6 +60,9 @@ enum XFRMGroup: UInt32, CaseIterable {
     case expire = 2
     case states = 3
     case mapping = 8
+
+    /// The group as netlink knows it.
+    var group: NetlinkGroup { NetlinkGroup(number: self.rawValue, name: "\(self)") }
 }
 
 /// Other numbers of the kernel's structures.

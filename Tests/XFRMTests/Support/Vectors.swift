@@ -1,5 +1,6 @@
 internal import Foundation
 internal import IPsecModel
+internal import Netlink
 internal import Testing
 
 @testable internal import XFRM

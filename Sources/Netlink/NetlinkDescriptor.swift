@@ -1,12 +1,12 @@
 internal import CLinux
 internal import CMNL
 internal import Glibc
-internal import LinuxIO
+package import LinuxIO
 
-/// An XFRM netlink socket of libmnl, and one buffer for what the kernel sends.
+/// A netlink socket of libmnl, and one buffer for what the kernel sends.
 ///
 /// What arrives may hold keys (the kernel gives them to root), so the buffer is wiped after each use.
-@safe final class NetlinkDescriptor {
+@safe package final class NetlinkDescriptor {
     // SAFETY: the handle of libmnl is made in `init`, freed in `deinit`, and never leaves this file.
     private let socket: OpaquePointer
     private var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -14,10 +14,10 @@ internal import LinuxIO
     /// What the socket is called in faults.
     private static let object = "netlink socket"
 
-    /// Opens a socket that hears `groups`. Its port ID is the kernel's choice: a number of our own could belong
+    /// Opens a socket of `netlink` that hears `groups`. Its port ID is the kernel's choice: a number of our own could belong
     /// to another socket of this process.
-    init(groups: [XFRMGroup] = []) throws(IOFault) {
-        guard let socket = unsafe mnl_socket_open2(6 /* NETLINK_XFRM */, Int32(SOCK_CLOEXEC.rawValue)) else {
+    package init(_ netlink: NetlinkProtocol, groups: [NetlinkGroup] = []) throws(IOFault) {
+        guard let socket = unsafe mnl_socket_open2(netlink.number, Int32(SOCK_CLOEXEC.rawValue)) else {
             throw Self.lastFault("socket")
         }
         unsafe self.socket = socket
@@ -28,9 +28,11 @@ internal import LinuxIO
         // keeps the kernel from sending our request, keys included, back with an error.
         _ = self.set(11 /* NETLINK_EXT_ACK */, 1)
         _ = self.set(10 /* NETLINK_CAP_ACK */, 1)
+        // Lists of rtnetlink then hold what was asked for and no more; who lists must check in any case.
+        _ = self.set(12 /* NETLINK_GET_STRICT_CHK */, 1)
         for group in groups {
-            guard self.set(1 /* NETLINK_ADD_MEMBERSHIP */, Int32(bitPattern: group.rawValue)) else {
-                throw Self.lastFault("join \(group)")
+            guard self.set(1 /* NETLINK_ADD_MEMBERSHIP */, Int32(bitPattern: group.number)) else {
+                throw Self.lastFault("join \(group.name)")
             }
         }
         if groups.isEmpty { return }
@@ -55,13 +57,13 @@ internal import LinuxIO
     }
 
     /// The socket's address, which answers carry.
-    var portID: UInt32 { unsafe mnl_socket_get_portid(self.socket) }
+    package var portID: UInt32 { unsafe mnl_socket_get_portid(self.socket) }
 
     /// The descriptor's number, to wait with.
-    var number: Int32 { unsafe mnl_socket_get_fd(self.socket) }
+    package var number: Int32 { unsafe mnl_socket_get_fd(self.socket) }
 
     /// Sends one request.
-    func send(_ request: NetlinkRequest) throws(IOFault) {
+    package func send(_ request: NetlinkRequest) throws(IOFault) {
         while true {
             // SAFETY: the bytes are lent for the call, with their own count.
             let sent = unsafe request.bytes.withUnsafeBytes {
@@ -75,7 +77,7 @@ internal import LinuxIO
 
     /// Lends one datagram of the kernel's to `body`, without waiting for it; what other processes send is passed
     /// over. `body` must not keep the bytes.
-    func receive<Result, Failure: Error>(
+    package func receive<Result, Failure: Error>(
         _ body: (ArraySlice<UInt8>) throws(Failure) -> Result
     ) throws(IOFault) -> Swift.Result<Result, Failure> {
         while true {
@@ -109,7 +111,7 @@ internal import LinuxIO
     }
 
     /// Waits until there is something to read; false after `milliseconds`.
-    func waitUntilReadable(milliseconds: Int32) -> Bool {
+    package func waitUntilReadable(milliseconds: Int32) -> Bool {
         lx_wait_readable(self.number, milliseconds) > 0
     }
 }

@@ -1,30 +1,43 @@
 internal import CLinux
-internal import IPsecModel
+package import IPsecModel
 internal import LinuxIO
 
 /// One request to the kernel, as bytes. It may hold keys, so its bytes are wiped when it goes.
-final class NetlinkRequest {
+package final class NetlinkRequest {
     /// What `nlmsg_flags` may say (linux/netlink.h).
-    struct Flags: OptionSet {
-        let rawValue: UInt16
-        static let request = Flags(rawValue: 1)
+    package struct Flags: OptionSet {
+        package let rawValue: UInt16
+
+        /// The flags with these bits.
+        package init(rawValue: UInt16) {
+            self.rawValue = rawValue
+        }
+
+        /// Each request has it.
+        package static let request = Flags(rawValue: 1)
         /// Answer in any case, also if all is well.
-        static let acknowledge = Flags(rawValue: 4)
+        package static let acknowledge = Flags(rawValue: 4)
         /// Answer with everything there is.
-        static let dump = Flags(rawValue: 0x300)
+        package static let dump = Flags(rawValue: 0x300)
+        /// Take the place of what is there.
+        package static let replace = Flags(rawValue: 0x100)
+        /// Fail if it is there.
+        package static let exclusive = Flags(rawValue: 0x200)
+        /// Make it if it is not there.
+        package static let create = Flags(rawValue: 0x400)
     }
 
     /// What is asked.
-    let type: XFRMMessageType
+    package let type: any NetlinkMessageType
     /// The message, header included; the header's length is right at any time.
-    private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
 
     /// Enough for any request of ours (about 1,100 bytes with the largest replay window), so that the array
     /// never moves and leaves no copy of a key behind.
     private static let capacity = 2_048
 
     /// A request with an empty payload.
-    init(_ type: XFRMMessageType, flags: Flags = .acknowledge) {
+    package init(type: any NetlinkMessageType, flags: Flags = .acknowledge) {
         self.type = type
         self.bytes.reserveCapacity(Self.capacity)
         self.append(native: UInt32(NetlinkMessage.headerLength))
@@ -40,42 +53,35 @@ final class NetlinkRequest {
     }
 
     /// Stamps the header with the number that the answer will repeat, and with the sender's port ID.
-    func stamp(sequence: UInt32, portID: UInt32) {
+    package func stamp(sequence: UInt32, portID: UInt32) {
         self.overwrite(8, sequence)
         self.overwrite(12, portID)
     }
 
     /// Appends a number in the machine's byte order, as most of the kernel's fields are.
-    func append(native number: some FixedWidthInteger & UnsignedInteger) {
+    package func append(native number: some FixedWidthInteger & UnsignedInteger) {
         self.bytes.appendNative(number)
         self.overwrite(0, UInt32(truncatingIfNeeded: self.bytes.count))
     }
 
     /// Appends a 16-bit number in network byte order: ports and their masks.
-    func append(bigEndian number: UInt16) {
+    package func append(bigEndian number: UInt16) {
         self.append(bytes: [UInt8(number >> 8), UInt8(truncatingIfNeeded: number)])
     }
 
     /// Appends bytes as they are.
-    func append(bytes: some Collection<UInt8>) {
+    package func append(bytes: some Collection<UInt8>) {
         self.bytes.append(contentsOf: bytes)
         self.overwrite(0, UInt32(truncatingIfNeeded: self.bytes.count))
     }
 
     /// Appends `count` zero bytes.
-    func appendZeros(_ count: Int) {
+    package func appendZeros(_ count: Int) {
         self.append(bytes: repeatElement(0, count: count))
     }
 
-    /// Appends `xfrm_address_t`: 16 bytes, of which IPv4 uses the first four.
-    func append(address: IPAddress) {
-        let bytes = address.bytes
-        self.append(bytes: bytes)
-        self.appendZeros(16 - bytes.count)
-    }
-
     /// Appends key material, byte by byte, without a copy anywhere else.
-    func append(secret: SecretBytes) {
+    package func append(secret: SecretBytes) {
         secret.withBytes { span in
             for index in 0..<span.count { self.bytes.append(span[index]) }
         }
@@ -83,10 +89,10 @@ final class NetlinkRequest {
     }
 
     /// Appends an attribute whose content `fill` appends; the length is written afterwards, and the end padded.
-    func attribute(_ type: XFRMAttribute, _ fill: (NetlinkRequest) -> Void) {
+    package func attribute(number: UInt16, _ fill: (NetlinkRequest) -> Void) {
         let start = self.bytes.count
         self.append(native: UInt16(0))
-        self.append(native: type.rawValue)
+        self.append(native: number)
         fill(self)
         // Ours are far below 64 KiB: see `capacity`.
         self.overwrite(start, UInt16(truncatingIfNeeded: self.bytes.count - start))

@@ -1,31 +1,33 @@
-internal import IPsecModel
+package import IPsecModel
 internal import LinuxIO
 
 /// Asks the kernel one thing at a time.
-final class NetlinkSocket {
+package final class NetlinkSocket {
+    private let netlink: NetlinkProtocol
     private let descriptor: NetlinkDescriptor
     /// The number of the last request.
-    private(set) var sequence: UInt32 = 0
+    package private(set) var sequence: UInt32 = 0
 
     /// The kernel answers before `send` returns; this is for the one that does not.
     private static let patienceMilliseconds: Int32 = 5_000
     /// How often a listing is begun anew because the tables changed under it.
     private static let attempts = 8
 
-    /// Opens a socket.
-    init() throws(KernelFault) {
+    /// Opens a socket of `netlink`.
+    package init(_ netlink: NetlinkProtocol) throws(KernelFault) {
+        self.netlink = netlink
         do throws(IOFault) {
-            self.descriptor = try NetlinkDescriptor()
+            self.descriptor = try NetlinkDescriptor(netlink)
         } catch {
-            throw KernelFault(error)
+            throw KernelFault(error, netlink)
         }
     }
 
     /// The port ID that our requests carry, and with them the notifications that they cause.
-    var portID: UInt32 { self.descriptor.portID }
+    package var portID: UInt32 { self.descriptor.portID }
 
     /// Sends `request` and hands what answers it to `each`; returns when the kernel has acknowledged it.
-    func transact(
+    package func transact(
         _ request: NetlinkRequest, on object: String,
         each: (NetlinkMessage) throws(MalformedMessage) -> Void = { _ in }
     ) throws(KernelFault) {
@@ -39,24 +41,23 @@ final class NetlinkSocket {
         }
     }
 
-    /// What `read` makes of the messages with which the kernel lists a whole table.
-    func list<Value>(
-        _ type: XFRMMessageType, _ read: (NetlinkMessage) throws(MalformedMessage) -> Value?
+    /// What `read` makes of the messages with which the kernel answers `request`, which asks for a list.
+    package func list<Value>(
+        _ request: NetlinkRequest, _ read: (NetlinkMessage) throws(MalformedMessage) -> Value?
     ) throws(KernelFault) -> [Value] {
         for _ in 0..<Self.attempts {
             var values: [Value] = []
-            let request = NetlinkRequest(type, flags: .dump)
             let progress = try self.ask(request, "all") { message throws(MalformedMessage) in
                 if let value = try read(message) { values.append(value) }
             }
             switch progress {
             case .finished: return values
-            case .refused(let verdict): throw KernelFault(verdict, type, "all")
+            case .refused(let verdict): throw KernelFault(verdict, request.type, "all")
             case .unfinished, .interrupted: continue
             }
         }
         throw KernelFault(
-            operation: type.name, object: "all", errno: Errno.interrupted,
+            operation: request.type.name, object: "all", errno: Errno.interrupted,
             text: "the kernel's tables changed each time they were listed")
     }
 
@@ -81,7 +82,7 @@ final class NetlinkSocket {
                 }
             }
         } catch {
-            throw KernelFault(error, operation: request.type.name, object: object)
+            throw KernelFault(error, self.netlink, operation: request.type.name, object: object)
         }
     }
 

@@ -1,10 +1,7 @@
-internal import IPsecModel
-internal import LinuxIO
-
 /// One question to the kernel, and how to recognise what answers it.
-struct NetlinkQuestion {
+package struct NetlinkQuestion {
     /// How far the answer has come.
-    enum Progress: Hashable {
+    package enum Progress: Hashable {
         /// More is to come.
         case unfinished
         /// All has come.
@@ -18,8 +15,14 @@ struct NetlinkQuestion {
     let sequence: UInt32
     let portID: UInt32
 
+    /// The request with the number `sequence`, from the socket with `portID`.
+    package init(sequence: UInt32, portID: UInt32) {
+        self.sequence = sequence
+        self.portID = portID
+    }
+
     /// Reads one datagram: messages with content go to `each`, and what answers another question is passed over.
-    func progress(
+    package func progress(
         in datagram: ArraySlice<UInt8>, each: (NetlinkMessage) throws(MalformedMessage) -> Void
     ) throws(MalformedMessage) -> Progress {
         var isInterrupted = false
