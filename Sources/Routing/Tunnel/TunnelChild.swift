@@ -1,0 +1,34 @@
+package import IPsecModel
+
+/// What routing must know of one CHILD_SA.
+package struct TunnelChild: Hashable, Sendable {
+    /// Names the child; it stays the same over rekeys.
+    package var reqid: UInt32
+    /// Inner packets' addresses on our side.
+    package var localSelectors: [TrafficSelector]
+    /// Inner packets' addresses on the peer's side.
+    package var remoteSelectors: [TrafficSelector]
+    /// The peer's outer address.
+    package var peer: IPAddress
+    /// The largest inner packet in bytes.
+    package var mtu: Int
+
+    /// The child with these selectors.
+    package init(
+        reqid: UInt32, localSelectors: [TrafficSelector], remoteSelectors: [TrafficSelector],
+        peer: IPAddress, mtu: Int
+    ) {
+        self.reqid = reqid
+        self.localSelectors = localSelectors
+        self.remoteSelectors = remoteSelectors
+        self.peer = peer
+        self.mtu = mtu
+    }
+
+    /// The child of `spec`, whose inner packets have at most `mtu` bytes.
+    package init(_ spec: ChildSASpec, mtu: Int) {
+        self.init(
+            reqid: spec.reqid, localSelectors: spec.localSelectors, remoteSelectors: spec.remoteSelectors,
+            peer: spec.path.remote.address, mtu: mtu)
+    }
+}

@@ -1,0 +1,115 @@
+package import IPsecModel
+internal import LinuxIO
+
+/// Decides which packets go to the tunnel's interface, and keeps the kernel's tables so.
+///
+/// All packets without our mark look into a table of our own first. In it, for each child:
+/// - the prefixes of the remote selectors lead to the interface,
+/// - the prefixes of the local selectors are thrown: our own networks stay outside, even if a remote selector is
+///   wider than they are,
+/// - the peer's outer address is thrown, so that the check of source addresses (`rp_filter`) and other
+///   programs find the peer outside. Our own outer packets carry the mark and never come here.
+///
+/// If two children want different things with one prefix, the way into the tunnel wins. Any number of children may
+/// want the same; it goes with the last of them. A call costs as many transactions as the child has prefixes,
+/// however many children there are.
+package final class TunnelRoutes {
+    /// The number of the tunnel's interface, which must be up.
+    package let interface: UInt32
+    let socket: RoutingSocket
+    /// What this kernel can route.
+    var families: Set<AddressFamily> = [.v4, .v6]
+    /// What is installed, by reqid.
+    var children: [UInt32: TunnelNeeds] = [:]
+    /// What is wanted with each prefix.
+    var claims: [IPPrefix: PrefixClaims] = [:]
+    /// How many children need an address on the interface; those that others put there are not counted.
+    var addresses: [IPAddress: Int] = [:]
+
+    /// Routes to `interface`; see `start`.
+    package init(_ socket: RoutingSocket, interface: UInt32) {
+        self.socket = socket
+        self.interface = interface
+    }
+
+    /// The number of children that are installed.
+    package var count: Int { self.children.count }
+
+    /// Routes the traffic of `child`, or changes how it is routed; a fault leaves all as it was.
+    package func install(_ child: TunnelChild) throws(KernelFault) {
+        let needs = try TunnelNeeds(
+            child, candidates: try self.candidates(), interface: self.interface, families: self.families)
+        let change = TunnelChange(self, reqid: child.reqid, to: needs)
+        try self.perform(change.steps)
+        self.accept(change, reqid: child.reqid, needs)
+    }
+
+    /// The same for a child whose path or MTU has changed; nothing happens if it is not installed.
+    package func update(_ child: TunnelChild) throws(KernelFault) {
+        guard self.children[child.reqid] != nil else { return }
+        try self.install(child)
+    }
+
+    /// Routes the traffic of the child no longer; nothing happens if it is not installed.
+    ///
+    /// The child is forgotten in any case: of several faults the first is thrown, and what could not be deleted
+    /// goes with `removeEverything`.
+    package func remove(reqid: UInt32) throws(KernelFault) {
+        guard self.children[reqid] != nil else { return }
+        let change = TunnelChange(self, reqid: reqid, to: nil)
+        self.accept(change, reqid: reqid, nil)
+        var first: KernelFault?
+        for step in change.steps {
+            let fault = self.attempt { () throws(KernelFault) in try self.perform(step) }
+            first = first ?? fault
+        }
+        if let first { throw first }
+    }
+
+    /// Addresses that may be a source: not those that are on the interface only because of us.
+    private func candidates() throws(KernelFault) -> [InterfaceAddress] {
+        try self.socket.addresses().filter {
+            $0.interface != self.interface || self.addresses[$0.address] == nil
+        }
+    }
+
+    private func accept(_ change: TunnelChange, reqid: UInt32, _ needs: TunnelNeeds?) {
+        self.children[reqid] = needs
+        for (prefix, claims) in change.claims { self.claims[prefix] = claims.isEmpty ? nil : claims }
+        for (address, count) in change.addresses { self.addresses[address] = count == 0 ? nil : count }
+    }
+
+    /// All steps, or none of them.
+    private func perform(_ steps: [TunnelStep]) throws(KernelFault) {
+        for (index, step) in steps.enumerated() {
+            do throws(KernelFault) {
+                try self.perform(step)
+            } catch {
+                for done in steps[..<index].reversed() {
+                    // The first fault is the one to report.
+                    _ = self.attempt { () throws(KernelFault) in try self.perform(done.inverse) }
+                }
+                throw error
+            }
+        }
+    }
+
+    private func perform(_ step: TunnelStep) throws(KernelFault) {
+        switch step {
+        case .add(let address): try self.socket.add(address, interface: self.interface)
+        case .remove(let address): try self.socket.remove(address, interface: self.interface)
+        case .route(let prefix, _, let target?): try self.socket.replace(Route(prefix, target))
+        case .route(let prefix, _, nil): try self.socket.deleteRoute(prefix)
+        }
+    }
+
+    /// The fault of `body`, or nil if there was none.
+    func attempt(_ body: () throws(KernelFault) -> Void) -> KernelFault? {
+        do throws(KernelFault) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
