@@ -34,13 +34,13 @@ package struct PackedAddress: Hashable, Comparable, Sendable {
         PackedAddress(high: left.high & right.high, low: left.low & right.low)
     }
 
-    /// `length` leading ones among the bits of `family`.
-    static func mask(_ length: Int, _ family: AddressFamily) -> PackedAddress {
-        let hostBits = family.bitWidth - min(length, family.bitWidth)
+    /// `length` leading ones among the bits of an IPv6 or an IPv4 address.
+    static func mask(_ length: Int, isIPv6: Bool) -> PackedAddress {
+        let hostBits = max((isIPv6 ? 128 : 32) - length, 0)
         // A shift by the whole width gives zero.
         let mask = UInt128.max << UInt128(hostBits)
         return PackedAddress(
-            high: family == .v4 ? 0 : UInt64(truncatingIfNeeded: mask >> 64),
-            low: UInt64(truncatingIfNeeded: mask) & (family == .v4 ? 0xffff_ffff : .max))
+            high: isIPv6 ? UInt64(truncatingIfNeeded: mask >> 64) : 0,
+            low: UInt64(truncatingIfNeeded: mask) & (isIPv6 ? .max : 0xffff_ffff))
     }
 }

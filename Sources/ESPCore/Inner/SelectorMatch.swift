@@ -24,14 +24,14 @@ struct SelectorMatch: Hashable, Sendable {
     let ports: Ports
     /// The protocol, or 0 for any.
     let ipProtocol: UInt8
-    /// The version of IP.
-    let family: AddressFamily
+    /// True for IPv6, false for IPv4.
+    let isIPv6: Bool
 
     /// The same selector as the rest of the program has it.
     init(_ selector: TrafficSelector) {
         self.first = PackedAddress(selector.addresses.first)
         self.last = PackedAddress(selector.addresses.last)
-        self.family = selector.addresses.first.family
+        self.isIPv6 = selector.addresses.first.family == .v6
         self.ipProtocol = selector.ipProtocol
         switch selector.ports {
         case .any: (self.ports, self.firstPort, self.lastPort) = (.any, 0, 65_535)
@@ -54,7 +54,7 @@ struct SelectorMatch: Hashable, Sendable {
     @inline(__always) private func admits(
         _ packet: InnerPacket, _ address: PackedAddress, _ port: UInt16
     ) -> Bool {
-        guard packet.family == self.family, self.first <= address, address <= self.last,
+        guard packet.isIPv6 == self.isIPv6, self.first <= address, address <= self.last,
             self.ipProtocol == 0 || self.ipProtocol == packet.ipProtocol
         else { return false }
         switch self.ports {

@@ -26,15 +26,18 @@ struct SelectorShard: Sendable {
     @inline(__always) func find(
         _ packet: InnerPacket, hash: UInt64, best: SelectorPair.Rank?
     ) -> SelectorPair.Rank? {
-        guard !self.slots.isEmpty else { return best }
+        let slots = self.slots.span
+        guard !slots.isEmpty else { return best }
+        let pairs = self.pairs.span
+        let hashes = self.hashes.span
         var best = best
-        let mask = self.slots.count - 1
+        let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
-        while self.slots[slot] != 0 {
-            let index = Int(self.slots[slot]) - 1
+        while slots[slot] != 0 {
+            let index = Int(slots[slot]) - 1
             slot = (slot + 1) & mask
-            guard self.hashes[index] == hash, self.pairs[index].admits(packet) else { continue }
-            let rank = self.pairs[index].rank
+            guard hashes[index] == hash, pairs[index].admits(packet) else { continue }
+            let rank = pairs[index].rank
             if rank.precedes(best) { best = rank }
         }
         return best

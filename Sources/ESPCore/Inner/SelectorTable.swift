@@ -66,10 +66,12 @@ package struct SelectorTable: Sendable {
     /// the kernel engine's policies.
     package func find(_ packet: InnerPacket) -> UInt32? {
         var best: SelectorPair.Rank?
-        for index in self.tuples.indices {
-            if let best, best.narrowness > self.tuples[index].narrowest { break }
-            guard self.tuples[index].shape.family == packet.family else { continue }
-            best = self.tuples[index].find(packet, best: best)
+        // Spans, here and in what this calls: an array would be retained and released at each access.
+        let tuples = self.tuples.span
+        for index in tuples.indices {
+            if let best, best.narrowness > tuples[index].narrowest { break }
+            guard tuples[index].shape.isIPv6 == packet.isIPv6 else { continue }
+            best = tuples[index].find(packet, best: best)
         }
         return best?.reqid
     }

@@ -5,15 +5,15 @@ internal import IPsecModel
 /// It is a hash table in shards. Arrays are copied when they are changed while somebody else holds them: then a change
 /// costs one shard and the list of shards, not the whole table.
 struct SelectorTuple: Sendable {
-    /// Which tuple: the prefix lengths and the family.
+    /// Which tuple: the version of IP and the prefix lengths.
     struct Shape: Hashable, Sendable {
-        let family: AddressFamily
+        let isIPv6: Bool
         let sourceLength: Int
         let destinationLength: Int
 
         /// The shape of two ends; of a range that is not a prefix, the smallest prefix that covers it counts.
         init(source: SelectorMatch, destination: SelectorMatch) {
-            self.family = source.family
+            self.isIPv6 = source.isIPv6
             self.sourceLength = Self.length(source)
             self.destinationLength = Self.length(destination)
         }
@@ -22,7 +22,7 @@ struct SelectorTuple: Sendable {
             let high = end.first.high ^ end.last.high
             let low = end.first.low ^ end.last.low
             let common = high != 0 ? high.leadingZeroBitCount : 64 + low.leadingZeroBitCount
-            return common - (128 - end.family.bitWidth)
+            return common - (end.isIPv6 ? 0 : 96)
         }
     }
 
@@ -42,8 +42,8 @@ struct SelectorTuple: Sendable {
     /// The empty tuple of `shape`.
     init(_ shape: Shape) {
         self.shape = shape
-        self.sourceMask = .mask(shape.sourceLength, shape.family)
-        self.destinationMask = .mask(shape.destinationLength, shape.family)
+        self.sourceMask = .mask(shape.sourceLength, isIPv6: shape.isIPv6)
+        self.destinationMask = .mask(shape.destinationLength, isIPv6: shape.isIPv6)
         self.shards = Array(repeating: SelectorShard(), count: Self.shardCount)
     }
 
@@ -64,7 +64,7 @@ struct SelectorTuple: Sendable {
     /// The first pair, in the order of `precedes`, that admits `packet` and precedes `best`; else `best`.
     @inline(__always) func find(_ packet: InnerPacket, best: SelectorPair.Rank?) -> SelectorPair.Rank? {
         let hash = self.hash(packet.source, packet.destination)
-        return self.shards[Self.shard(hash)].find(packet, hash: hash, best: best)
+        return self.shards.span[Self.shard(hash)].find(packet, hash: hash, best: best)
     }
 
     @inline(__always) private static func shard(_ hash: UInt64) -> Int { Int(hash >> 56) }
