@@ -78,7 +78,6 @@ package final class PacketSocket: Sendable {
         }
         var setup = Setup(object: "ESP", family: family)
         try self.descriptor.withDescriptor { fd throws(IOFault) in
-            if family == .v6 { try setup.set(fd, LX_V6ONLY, "IPV6_V6ONLY") }
             try setup.set(fd, LX_PACKET_INFO, "PKTINFO")
             try setup.set(fd, LX_NO_PMTUD, "MTU_DISCOVER")
             try setup.setCommon(fd, mark: mark)
