@@ -96,7 +96,10 @@ extension TunDevice {
         #expect(packets.flatMap { $0.packet.dropFirst(28) } == pattern(10 * 1000))
         // gso_type VIRTIO_NET_HDR_GSO_UDP_L4 (5), and gso_size, 1000, at 4.
         let expected: [UInt8] = allowed.contains(.uso) ? [5, 0xe8, 0x03] : [0, 0, 0]
-        #expect(packets.allSatisfy { [$0.header[1], $0.header[4], $0.header[5]] == expected })
+        #expect(
+            packets.allSatisfy { packet in
+                [1, 4, 5].map { packet.header.dropFirst($0).first ?? 0xff } == expected
+            })
     }
 
     @Test func `a packet is written from the pieces of a buffer`() throws {
@@ -164,6 +167,16 @@ extension TunDevice {
         #expect(names == ["culvert0", "vpn"])
         #expect(indices)
         #expect(gone == 0)
+    }
+
+    @Test func `what the kernel does not have is told from what is switched off`() {
+        let kernel = TunDevice.Offloads([.header, .checksum]).missingSentences(allowed: .all)
+        #expect(kernel.count == 2 && kernel.allSatisfy { $0.contains("the kernel has no") })
+        let mixed = TunDevice.Offloads([.header, .checksum]).missingSentences(allowed: [
+            .header, .checksum, .tso,
+        ])
+        #expect(mixed.map { $0.contains("switched off") } == [false, true])
+        #expect(TunDevice.Offloads.all.missingSentences(allowed: .all).isEmpty)
     }
 
     @Test func `a piece is laid out as the system call's C function reads it`() {
