@@ -10,3 +10,4 @@
 #include <openssl/params.h>
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
+#include "sha2.h"

@@ -6,7 +6,7 @@ internal import IPsecModel
 /// high half comes last (RFC 4303 §2.8). It is compared before anything is deciphered (RFC 4303 §3.4.4.1).
 final class EncryptThenMACTransform: ESPTransform {
     private let context: CipherContext
-    private let hmac: HMACContext
+    private let hmac: any PacketHMAC
     private let direction: ESPDirection
     private let hasExtendedNumbers: Bool
     private var vectors: RandomPool?
@@ -15,23 +15,17 @@ final class EncryptThenMACTransform: ESPTransform {
     let alignment = 16
     let icvLength: Int
 
-    /// The cipher, an HMAC context of its own, and the keys of both.
+    /// The cipher, the hash function of the integrity algorithm, and the keys of both.
     init(
-        _ cipher: FetchedCipher, _ hmac: HMACContext, _ keys: ESPKeys, _ direction: ESPDirection,
+        _ cipher: FetchedCipher, _ hash: HashFunction, _ keys: ESPKeys, _ direction: ESPDirection,
         hasExtendedNumbers: Bool
     ) throws(CryptoFault) {
-        let need = hmac.hash.digestLength
-        guard keys.integrity.count == need else {
-            throw .wrongLength(what: "integrity key", need: need, have: keys.integrity.count)
-        }
         self.context = try CipherContext(cipher, key: keys.encryption, CipherContext.Direction(direction))
-        self.hmac = hmac
+        self.hmac = try hash.packetHMAC(key: keys.integrity)
         self.direction = direction
         self.hasExtendedNumbers = hasExtendedNumbers
-        // RFC 4868 §2.1: the ICV is the digest's first half.
-        self.icvLength = need / 2
+        self.icvLength = self.hmac.icvLength
         self.vectors = direction == .outbound ? RandomPool() : nil
-        try hmac.begin(key: keys.integrity)
     }
 
     func seal(
@@ -44,8 +38,8 @@ final class EncryptThenMACTransform: ESPTransform {
         }
         try self.context.begin(iv: memory.span.extracting(parts.iv))
         try self.context.transform(parts.text, of: &memory)
-        let digest = try self.digest(memory.span, parts, sequenceNumber)
-        memory.copy(0..<self.icvLength, of: digest.span, to: parts.icv.lowerBound)
+        let icv = self.icv(memory.span, parts, sequenceNumber)
+        memory.copy(0..<self.icvLength, of: icv.span, to: parts.icv.lowerBound)
     }
 
     func open(
@@ -56,28 +50,18 @@ final class EncryptThenMACTransform: ESPTransform {
         guard memory.load32(parts.sequenceNumber) == UInt32(truncatingIfNeeded: sequenceNumber) else {
             throw .wrongICV
         }
-        let digest = try self.digest(memory.span, parts, sequenceNumber)
-        let icv = digest.span.extracting(0..<self.icvLength)
-        guard equalInConstantTime(icv, memory.span.extracting(parts.icv)) else { throw .wrongICV }
+        let icv = self.icv(memory.span, parts, sequenceNumber)
+        guard equalInConstantTime(icv.span.extracting(0..<self.icvLength), memory.span.extracting(parts.icv))
+        else { throw .wrongICV }
         try self.context.begin(iv: memory.span.extracting(parts.iv))
         try self.context.transform(parts.text, of: &memory)
     }
 
-    /// The whole digest, with room for the longest.
-    private func digest(
+    /// The ICV that the packet must have, in the first bytes of the result.
+    private func icv(
         _ memory: Span<UInt8>, _ parts: ESPPacketParts, _ sequenceNumber: UInt64
-    ) throws(CryptoFault) -> InlineArray<64, UInt8> {
-        try self.hmac.beginAgain()
-        try self.hmac.update(memory.extracting(parts.authenticated))
-        if self.hasExtendedNumbers {
-            var high = InlineArray<4, UInt8>(repeating: 0)
-            var span = high.mutableSpan
-            span.store(UInt32(truncatingIfNeeded: sequenceNumber >> 32), at: 0)
-            try self.hmac.update(span.span)
-        }
-        var digest = InlineArray<64, UInt8>(repeating: 0)
-        var room = digest.mutableSpan
-        try self.hmac.finish(into: &room)
-        return digest
+    ) -> InlineArray<64, UInt8> {
+        let high = self.hasExtendedNumbers ? UInt32(truncatingIfNeeded: sequenceNumber >> 32) : nil
+        return self.hmac.icv(parts.authenticated, of: memory, suffix: high)
     }
 }

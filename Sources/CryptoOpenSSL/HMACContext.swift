@@ -106,15 +106,6 @@ enum HashFunction: String {
         guard result == 1 else { throw .library("EVP_MAC_update") }
     }
 
-    /// Takes in `bytes`.
-    func update(_ bytes: Span<UInt8>) throws(CryptoFault) {
-        // SAFETY: the span is lent for the call, which reads `count` bytes.
-        let result = unsafe bytes.withUnsafeBufferPointer { pointer in
-            unsafe EVP_MAC_update(self.context, pointer.baseAddress, pointer.count)
-        }
-        guard result == 1 else { throw .library("EVP_MAC_update") }
-    }
-
     /// Takes in `secret`.
     func update(_ secret: SecretBytes) throws(CryptoFault) {
         // SAFETY: the secret is lent for the call, which reads `count` bytes.
@@ -126,10 +117,10 @@ enum HashFunction: String {
         guard result == 1 else { throw .library("EVP_MAC_update") }
     }
 
-    /// Ends the computation; `output` must have room for the digest, which is written to its beginning.
+    /// Ends the computation; `output` must have room for the digest.
     func finish(into output: inout MutableSpan<UInt8>) throws(CryptoFault) {
         let need = self.hash.digestLength
-        guard output.count >= need else {
+        guard output.count == need else {
             throw .wrongLength(what: "HMAC output", need: need, have: output.count)
         }
         var written = 0

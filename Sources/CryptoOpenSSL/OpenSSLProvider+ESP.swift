@@ -22,7 +22,7 @@ extension OpenSSLProvider: ESPTransformProvider {
                 cipher, keyAndSalt: keys.encryption, direction, hasExtendedNumbers: isExtended)
         }
         return try EncryptThenMACTransform(
-            cipher, self.hmacContext(protection), keys, direction, hasExtendedNumbers: isExtended)
+            cipher, Self.hash(protection), keys, direction, hasExtendedNumbers: isExtended)
     }
 }
 

@@ -55,8 +55,10 @@ package final class OpenSSLProvider: CryptoProvider {
             try Self.requireNoIntegrity(protection, integrityKey)
             return try CombinedModeAEAD(cipher, keyAndSalt: encryptionKey)
         }
+        let hash = try Self.hash(protection)
+        guard let hmac = self.hmac else { throw .unavailable("HMAC") }
         return try EncryptThenMACAEAD(
-            cipher, encryptionKey: encryptionKey, self.hmacContext(protection), integrityKey: integrityKey)
+            cipher, encryptionKey: encryptionKey, HMACContext(hmac, hash), integrityKey: integrityKey)
     }
 
     /// The cipher of `protection`.
@@ -68,12 +70,12 @@ package final class OpenSSLProvider: CryptoProvider {
         return cipher
     }
 
-    /// A context of its own for the integrity algorithm of `protection`, without a key.
-    func hmacContext(_ protection: ProtectionSuite) throws(CryptoFault) -> HMACContext {
-        guard let integrity = protection.integrity, let hash = Self.integrityHashes[integrity],
-            let hmac = self.hmac
-        else { throw .unavailable("integrity \(protection.integrity?.rawValue ?? 0)") }
-        return try HMACContext(hmac, hash)
+    /// The hash function of the integrity algorithm of `protection`.
+    static func hash(_ protection: ProtectionSuite) throws(CryptoFault) -> HashFunction {
+        guard let integrity = protection.integrity, let hash = Self.integrityHashes[integrity] else {
+            throw .unavailable("integrity \(protection.integrity?.rawValue ?? 0)")
+        }
+        return hash
     }
 
     /// Refuses an integrity key beside a combined mode.
