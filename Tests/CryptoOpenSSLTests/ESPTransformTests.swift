@@ -18,11 +18,12 @@ import Testing
         let transform = try self.provider.transform(vector.suite, keys: vector.keys, .inbound)
         for _ in 0..<2 {
             let opened = try transform.opened(vector.packet.bytes, vector.number)
-            #expect(transform.text(opened) == vector.text.bytes)
+            #expect(transform.text(opened) == vector.content)
         }
     }
 
-    @Test(arguments: try Vectors.load(ESPCase.files, as: ESPCase.self))
+    // The long ones would take seconds and show nothing more.
+    @Test(arguments: try Vectors.load(ESPCase.files, as: ESPCase.self).filter { $0.packet.bytes.count < 200 })
     func `no bit of a packet can be changed`(_ vector: ESPCase) throws {
         let transform = try self.provider.transform(vector.suite, keys: vector.keys, .inbound)
         let packet = vector.packet.bytes
@@ -33,7 +34,7 @@ import Testing
         }
         #expect(drainErrorQueue().isEmpty)
         // The refusals have not damaged the context.
-        #expect(try transform.text(transform.opened(packet, vector.number)) == vector.text.bytes)
+        #expect(try transform.text(transform.opened(packet, vector.number)) == vector.content)
     }
 
     @Test(arguments: try Vectors.load(ESPCase.files, as: ESPCase.self).filter(\.extended))

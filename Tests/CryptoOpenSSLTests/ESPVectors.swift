@@ -15,10 +15,22 @@ struct ESPCase: Decodable, Sendable, CustomTestStringConvertible {
     let sequenceNumber: Hex
     let extended: Bool
     let packet: Hex
-    let text: Hex
-    var testDescription: String { self.name }
+    /// The text with its trailer; captures have `inner` in its place.
+    private let text: Hex?
+    private let inner: Hex?
+    var testDescription: String { "\(self.name), \(self.number)" }
 
-    static let files = ["esp-combined", "esp-cbc"]
+    static let files = ["esp-combined", "esp-cbc", "linux-esp"]
+
+    /// What the packet carries. An inner packet, an IPv4 one, has the trailer of RFC 4303 §2.4 to §2.6: octets that count up
+    /// from 1 to the next multiple of 4 or of the cipher's block, how many they are, and 4.
+    var content: [UInt8] {
+        if let text = self.text { return text.bytes }
+        let inner = self.inner?.bytes ?? []
+        let block = self.algorithm == .aesCBC ? 16 : 4
+        let padding = (block - (inner.count + 2) % block) % block
+        return inner + (0..<padding).map { UInt8($0 + 1) } + [UInt8(padding), 4]
+    }
 
     var number: UInt64 { self.sequenceNumber.bytes.span.load64(0) }
 
