@@ -173,6 +173,23 @@ struct PacketVector: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `each bit of the fragment offset makes a later fragment, and DF makes none`() throws {
+        var bytes = try packet("10.0.0.1", "10.0.0.2", 17, ports(1, 2))
+        for bit in 0..<16 {
+            (bytes[6], bytes[7]) = (UInt8((1 << bit) >> 8), UInt8((1 << bit) & 0xff))
+            let inner = try #require(parsed(bytes))
+            #expect(inner.isLaterFragment == (bit < 13))
+            #expect(inner.isFragment == (bit < 14))
+            #expect(inner.sourcePort == (bit < 13 ? nil : 1))
+        }
+        for bit in 0..<16 {
+            let fragment = [17, 0, UInt8((1 << bit) >> 8), UInt8((1 << bit) & 0xff), 0, 0, 0, 1]
+            let inner = try #require(parsed(try packet("::1", "::2", 44, fragment + ports(1, 2))))
+            #expect(inner.isLaterFragment == (bit >= 3))
+            #expect(inner.isFragment == (bit >= 3 || bit == 0))
+        }
+    }
+
     @Test func `ranges outside of the buffer are refused`() throws {
         let bytes = try octets(PacketVector.all[0].hex)
         #expect(parsed(bytes, 0..<bytes.count + 1) == nil)
@@ -184,8 +201,7 @@ struct PacketVector: Sendable, CustomTestStringConvertible {
         var numbers = Numbers(seed: 4)
         var accepted = 0
         for _ in 0..<100_000 {
-            var bytes = numbers.bytes(Int(numbers.next() % 120))
-            if bytes.count >= 40 { shape(&bytes, &numbers) }
+            let bytes = numbers.packet(upTo: 120)
             guard let packet = parsed(bytes) else { continue }
             accepted += 1
             let isWithin =
@@ -195,22 +211,5 @@ struct PacketVector: Sendable, CustomTestStringConvertible {
             #expect(isWithin)
         }
         #expect(accepted > 10_000)
-    }
-
-    /// Makes of random bytes something that looks more like a packet.
-    private func shape(_ bytes: inout [UInt8], _ numbers: inout Numbers) {
-        let length = Int(numbers.next() % UInt64(bytes.count + 3))
-        if numbers.next() & 1 == 0 {
-            bytes[0] = 0x40 | UInt8(5 + numbers.next() % 8)
-            (bytes[2], bytes[3]) = (0, UInt8(length))
-        } else {
-            bytes[0] = 0x60
-            (bytes[4], bytes[5]) = (0, UInt8(max(0, length - 40)))
-            bytes[6] = [0, 43, 44, 60, 17, 6, 58][Int(numbers.next() % 7)]
-            for offset in stride(from: 40, to: bytes.count - 1, by: 8) where numbers.next() & 1 == 0 {
-                bytes[offset] = [0, 43, 44, 60, 17, 6, 58][Int(numbers.next() % 7)]
-                bytes[offset + 1] = UInt8(numbers.next() % 3)
-            }
-        }
     }
 }

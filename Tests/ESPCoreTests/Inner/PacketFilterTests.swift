@@ -46,6 +46,19 @@ import Testing
         }
     }
 
+    @Test func `ranges of IPv6 addresses are compared as one number of 128 bits`() throws {
+        let filter = PacketFilter(
+            local: [try selector("2001:db8::5-2001:db8:0:2::3")], remote: [try selector("::/0")])
+        for (source, isAdmitted) in [
+            ("2001:db8::4", false), ("2001:db8::5", true), ("2001:db8:0:1::1", true),
+            ("2001:db8:0:1::9", true),
+            ("2001:db8:0:2::3", true), ("2001:db8:0:2::4", false), ("2001:db8:0:3::", false),
+        ] {
+            let inner = try #require(parsed(try packet(source, "2001:db8:9::1", 17, ports(1, 2))))
+            #expect(filter.admitsOutbound(inner) == isAdmitted)
+        }
+    }
+
     @Test func `any of several selectors at each end will do`() throws {
         let filter = PacketFilter(
             local: [try selector("10.1.0.0/16"), try selector("fd00:1::/32"), try selector("10.3.0.0/16")],
@@ -97,7 +110,9 @@ import Testing
         let inner = try #require(try parsed(vector.hex))
         let all = try selector("0.0.0.0/0", vector.ipProtocol)
         for (ports, fits) in [
-            (PortSelector.range(1...65_535), fitsRange), (.opaque, fitsOpaque), (.any, fitsAny),
+            (PortSelector.range(1...65_535), fitsRange),
+            (.range(0...65_534), fitsRange), (.opaque, fitsOpaque),
+            (.any, fitsAny),
         ] {
             let limited = try selector("0.0.0.0/0", vector.ipProtocol, ports)
             #expect(PacketFilter(local: [limited], remote: [all]).admitsOutbound(inner) == fits)

@@ -72,4 +72,24 @@ struct Numbers: RandomNumberGenerator {
     mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(truncatingIfNeeded: self.next() >> 32) }
     }
+
+    /// Fewer than `limit` bytes, most of which look somewhat like a packet.
+    mutating func packet(upTo limit: Int) -> [UInt8] {
+        var bytes = self.bytes(Int(self.next() % UInt64(limit)))
+        guard bytes.count >= 40 else { return bytes }
+        let length = Int(self.next() % UInt64(bytes.count + 3))
+        if self.next() & 1 == 0 {
+            bytes[0] = 0x40 | UInt8(5 + self.next() % 8)
+            (bytes[2], bytes[3]) = (0, UInt8(length))
+        } else {
+            bytes[0] = 0x60
+            (bytes[4], bytes[5]) = (0, UInt8(max(0, length - 40)))
+            bytes[6] = [0, 43, 44, 60, 17, 6, 58][Int(self.next() % 7)]
+            for offset in stride(from: 40, to: bytes.count - 1, by: 8) where self.next() & 1 == 0 {
+                bytes[offset] = [0, 43, 44, 60, 17, 6, 58][Int(self.next() % 7)]
+                bytes[offset + 1] = UInt8(self.next() % 3)
+            }
+        }
+        return bytes
+    }
 }
