@@ -38,15 +38,28 @@ package enum InternetChecksum {
     }
 
     /// The sum of the pseudo-header of TCP and UDP over IPv4 (RFC 9293 §3.1), or of all upper layers over IPv6
-    /// (RFC 8200 §8.1).
+    /// (RFC 8200 §8.1), for all that lies behind the IP headers of `packet`.
+    @inline(__always) package static func pseudoHeader(
+        _ memory: Span<UInt8>, _ packet: InnerPacket
+    ) -> UInt64 {
+        Self.pseudoHeader(
+            memory, header: packet.range.lowerBound, family: packet.family, ipProtocol: packet.ipProtocol,
+            length: packet.range.upperBound - packet.payloadOffset)
+    }
+
+    /// The same from an IP header at `header`, which must be whole; `length` is that of the transport's header and data.
     ///
-    /// The addresses are taken from the IP header at `header`, which must be whole; `length` is that of the transport's
-    /// header and data. Behind an IPv6 routing header the destination would be another (ibid.): that is the caller's.
+    /// Behind an IPv6 routing header the destination would be the last one of its list (RFC 8200 §8.1), which is not
+    /// looked for.
     @inline(__always) package static func pseudoHeader(
         _ memory: Span<UInt8>, header: Int, family: AddressFamily, ipProtocol: UInt8, length: Int
     ) -> UInt64 {
-        let addresses = family == .v4 ? header + 12..<header + 20 : header + 8..<header + 40
-        // RFC 8200 §8.1: the length has 32 bits there. Folding takes care of the high half.
+        let addresses: Range<Int>
+        switch family {  // `==` would be a call through a witness table
+        case .v4: addresses = header + 12..<header + 20
+        case .v6: addresses = header + 8..<header + 40
+        }
+        // The length has 32 bits with IPv6. Folding takes care of the high half.
         return memory.sumWords(addresses) &+ UInt64(ipProtocol)
             &+ UInt64(UInt32(truncatingIfNeeded: length))
     }

@@ -32,19 +32,22 @@ extension Span<UInt8> {
         precondition(range.lowerBound >= 0 && range.upperBound <= self.count)
         let count = range.count
         var offset = range.lowerBound
-        // Sums of 64-bit numbers that lose what overflows, and of their high halves, which do not overflow before 32 GB:
-        // together they say what the low halves come to, with one operation less than if those were masked.
-        var all = SIMD8<UInt64>()
-        var high = SIMD8<UInt64>()
-        for _ in 0..<(count / 64) {
-            // SAFETY: these loads, and those below, stay within `range`, which is within the span, as was just checked.
-            let words = unsafe self.bytes.unsafeLoadUnaligned(
-                fromUncheckedByteOffset: offset, as: SIMD8<UInt64>.self)
-            all &+= words
-            high &+= words &>> 32
-            offset += 64
+        var sum: UInt64 = 0
+        if count >= 64 {
+            // Sums of 64-bit numbers that lose what overflows, and of their high halves, which do not overflow before
+            // 32 GB: together they say what the low halves come to, with one operation less than if those were masked.
+            var all = SIMD8<UInt64>()
+            var high = SIMD8<UInt64>()
+            for _ in 0..<(count / 64) {
+                // SAFETY: this load, and those below, stay within `range`, which is within the span, as was just checked.
+                let words = unsafe self.bytes.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: offset, as: SIMD8<UInt64>.self)
+                all &+= words
+                high &+= words &>> 32
+                offset += 64
+            }
+            sum = (all &- (high &<< 32)).wrappedSum() &+ high.wrappedSum()
         }
-        var sum = (all &- (high &<< 32)).wrappedSum() &+ high.wrappedSum()
         for _ in 0..<(count % 64 / 8) {
             let word = unsafe self.bytes.unsafeLoadUnaligned(
                 fromUncheckedByteOffset: offset, as: UInt64.self)

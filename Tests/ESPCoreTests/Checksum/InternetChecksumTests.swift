@@ -82,9 +82,7 @@ import Testing
         let bytes = try octets(hex)
         let packet = try #require(parsed(bytes))
         let transport = try #require(packet.transportOffset)
-        let pseudo = InternetChecksum.pseudoHeader(
-            bytes.span, header: 0, family: packet.family, ipProtocol: packet.ipProtocol,
-            length: bytes.count - transport)
+        let pseudo = InternetChecksum.pseudoHeader(bytes.span, packet)
         let sum = InternetChecksum.sum(bytes.span, transport..<bytes.count, from: pseudo)
         #expect(InternetChecksum.fold(sum) == 0xffff)
     }
