@@ -127,6 +127,23 @@ import Testing
         }
     }
 
+    @Test func `hundreds with the same addresses are found by their ports, the first of equals first`() throws
+    {
+        var table = SelectorTable()
+        let here = [try selector("10.0.0.0/8", 17)]
+        for port in (0..<300 as Range<UInt16>).reversed() {
+            let there = [try selector("10.2.0.0/16", 17, .range(port...port))]
+            table.insert(reqid: UInt32(port), local: here, remote: there)
+            table.insert(reqid: 1_000 + UInt32(port), local: here, remote: there)
+        }
+        for port in 0..<300 as Range<UInt16> {
+            #expect(try self.find(table, "10.0.0.1", "10.2.0.1", 17, port) == UInt32(port))
+            table.remove(reqid: UInt32(port))
+            #expect(try self.find(table, "10.0.0.1", "10.2.0.1", 17, port) == 1_000 + UInt32(port))
+        }
+        #expect(try self.find(table, "10.0.0.1", "10.2.0.1", 17, 300) == nil)
+    }
+
     /// The narrowest by trying all of them, with the number of the kernel engine's policies.
     @Test func `random tables find what a search through all of them finds`() throws {
         var numbers = Numbers(seed: 5)
