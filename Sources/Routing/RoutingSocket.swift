@@ -17,6 +17,9 @@ package final class RoutingSocket {
         self.kernel = try NetlinkSocket(.route)
     }
 
+    /// How many requests have been sent, counted from 0 on again after 2³².
+    var transactions: UInt32 { self.kernel.sequence }
+
     // MARK: Interfaces
 
     /// Sets the interface up.

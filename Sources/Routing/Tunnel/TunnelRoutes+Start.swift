@@ -27,7 +27,7 @@ extension TunnelRoutes {
     }
 
     /// Removes all routes and rules that have our numbers, whoever made them, and the addresses that children
-    /// needed; of several faults the first is thrown.
+    /// needed; of several faults the first is thrown. Children need another `start` before they come again.
     package func removeEverything() throws(KernelFault) {
         var first: KernelFault?
         for family in [AddressFamily.v4, .v6] {
