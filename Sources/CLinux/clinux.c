@@ -289,11 +289,15 @@ int lx_kernel_release(char *text, size_t capacity) {
     return 0;
 }
 
-int64_t lx_wall_clock_nanoseconds(void) {
+static int64_t nanoseconds(clockid_t clock) {
     struct timespec now = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+int64_t lx_wall_clock_nanoseconds(void) { return nanoseconds(CLOCK_REALTIME); }
+
+int64_t lx_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
 void lx_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 

@@ -14,6 +14,13 @@ package final class IKESocket {
         package let from: Endpoint
         /// Where it was sent to: an address of ours.
         package let to: Endpoint
+
+        /// A datagram with these bytes.
+        package init(bytes: [UInt8], from: Endpoint, to: Endpoint) {
+            self.bytes = bytes
+            self.from = from
+            self.to = to
+        }
     }
 
     /// What a socket is for.

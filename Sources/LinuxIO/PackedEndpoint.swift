@@ -35,6 +35,12 @@ package struct PackedEndpoint: Hashable, Sendable, BitwiseCopyable {
     /// The same endpoint in the form that the rest of the program uses.
     package var endpoint: Endpoint { Endpoint(self.address, self.port) }
 
+    /// True if both are the same; inlined, as it is asked for each packet.
+    @inlinable package static func == (left: PackedEndpoint, right: PackedEndpoint) -> Bool {
+        left.addressLow == right.addressLow && left.addressHigh == right.addressHigh && left.port == right.port
+            && (left.family == .v6) == (right.family == .v6)
+    }
+
     /// True for 0.0.0.0 and ::.
     package var isUnspecified: Bool { self.addressHigh | self.addressLow == 0 }
 

@@ -12,13 +12,16 @@ package enum StandardError {
     }
 
     /// Writes `text`.
-    package static func write(_ text: String) {
+    package static func write(_ text: String) { self.write(text, to: 2) }
+
+    /// Writes `text` to one of the standard descriptors.
+    static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         do throws(IOFault) {
             while !rest.isEmpty {
-                let written = try systemCall("write", "standard error") {
+                let written = try systemCall("write", "descriptor \(descriptor)") {
                     // SAFETY: the bytes are lent for the call, with their own count.
-                    unsafe rest.withUnsafeBytes { unsafe lx_write(2, $0.baseAddress, $0.count) }
+                    unsafe rest.withUnsafeBytes { unsafe lx_write(descriptor, $0.baseAddress, $0.count) }
                 }
                 guard written > 0 else { return }
                 rest = rest.dropFirst(written)

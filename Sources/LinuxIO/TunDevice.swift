@@ -1,22 +1,6 @@
 internal import CLinux
 internal import Glibc
-
-/// A range of a buffer that becomes a part of one packet.
-package struct PacketPiece: Hashable, Sendable, BitwiseCopyable {
-    /// Where it begins.
-    package var offset: Int32
-    /// How many bytes it has.
-    package var count: Int32
-
-    /// The `count` bytes at `offset`.
-    package init(offset: Int32, count: Int32) {
-        self.offset = offset
-        self.count = count
-    }
-
-    /// How many pieces one packet can have.
-    package static let maximumCount = Int(LX_MAXIMUM_PIECES)
-}
+package import IPsecModel
 
 /// A TUN device: what the kernel routes into it we read, and what we write arrives as if from a wire.
 ///
@@ -31,6 +15,9 @@ package final class TunDevice: Sendable {
     /// One sentence for each offload that there is not.
     package let missing: [String]
     private let descriptor: OwnedDescriptor
+
+    /// How many pieces one packet can have.
+    package static let maximumPieces = Int(LX_MAXIMUM_PIECES)
 
     /// Makes a device, which is down and has no addresses yet.
     ///
@@ -78,9 +65,9 @@ package final class TunDevice: Sendable {
     /// Writes one packet that consists of `pieces` of `memory`, the packet header first if `offloads` has `.header`.
     ///
     /// - Returns: how many bytes, or −errno: EIO if the device is down, EINVAL for a packet that the kernel does not
-    ///   take, for more pieces than `PacketPiece.maximumCount`, and for one that leaves the memory.
+    ///   take, for more pieces than `maximumPieces`, and for one that leaves the memory.
     package func write(_ memory: Span<UInt8>, _ pieces: Span<PacketPiece>) -> Int {
-        guard pieces.count <= PacketPiece.maximumCount else { return -Int(Errno.invalid) }
+        guard pieces.count <= Self.maximumPieces else { return -Int(Errno.invalid) }
         for index in pieces.indices {
             let piece = pieces[index]
             guard piece.offset >= 0, piece.count >= 0,

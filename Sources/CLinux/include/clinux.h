@@ -61,6 +61,8 @@ int lx_effective_capabilities(uint64_t *set);
 int lx_kernel_release(char *text, size_t capacity);
 /// Nanoseconds since 1970.
 int64_t lx_wall_clock_nanoseconds(void);
+/// Nanoseconds of a clock that nobody sets.
+int64_t lx_monotonic_nanoseconds(void);
 /// Overwrites `count` bytes in a way that the compiler may not leave out.
 void lx_wipe(void *bytes, size_t count);
 

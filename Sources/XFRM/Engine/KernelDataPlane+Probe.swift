@@ -57,11 +57,6 @@ extension KernelDataPlane {
     /// The same, with the settings from `read`.
     static func warnings(_ read: (String) -> Int?) -> [String] {
         let checks: [(setting: String, bad: Int, effect: String)] = [
-            ("net/ipv4/ip_forward", 0, "hosts behind this gateway cannot reach the tunnel over IPv4"),
-            (
-                "net/ipv6/conf/all/forwarding", 0,
-                "hosts behind this gateway cannot reach the tunnel over IPv6"
-            ),
             ("net/ipv4/conf/all/disable_xfrm", 1, "IPv4 packets are sent in clear, past every tunnel"),
             (
                 "net/ipv4/conf/all/disable_policy", 1,
@@ -72,10 +67,6 @@ extension KernelDataPlane {
                 "IPv6 packets from the tunnel's networks are accepted in clear"
             ),
         ]
-        return checks.compactMap { check in
-            guard read(check.setting) == check.bad else { return nil }
-            let name = check.setting.split(separator: "/").joined(separator: ".")
-            return "\(name) is \(check.bad): \(check.effect)"
-        }
+        return Host.forwardingWarnings(read) + Host.warnings(checks, read)
     }
 }
