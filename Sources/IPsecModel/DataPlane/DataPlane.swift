@@ -72,6 +72,23 @@ package enum DataPlaneEvent: Hashable, Sendable {
     case overflow
 }
 
+/// How large packets can be in a tunnel.
+package struct TunnelSize: Hashable, Sendable {
+    /// Bytes of the largest inner packet.
+    package let inner: Int
+    /// Bytes of the largest packet on the way to the peer, as far as this host knows.
+    package let path: Int
+    /// What TCP's maximum segment size is held to, over IPv4.
+    package let mss: Int
+
+    /// A tunnel with these sizes.
+    package init(inner: Int, path: Int, mss: Int) {
+        self.inner = inner
+        self.path = path
+        self.mss = mss
+    }
+}
+
 /// The engine that carries ESP. All calls come from the control thread, and each is done when it returns.
 package protocol DataPlane: AnyObject {
     /// The name in `culvert status`, such as `kernel-xfrm (Linux 6.1.0)`.
@@ -108,6 +125,20 @@ package protocol DataPlane: AnyObject {
         _ child: ChildSASpec
     ) throws(KernelFault) -> (inbound: SAStatistics, outbound: SAStatistics)
 
+    /// How large inner packets can be; nil if the engine leaves that to the kernel.
+    func tunnelSize(_ child: ChildSASpec) -> TunnelSize?
+
+    /// Packets that the engine threw away, by a word for the reason; nil if it does not count them.
+    var dropped: [String: UInt64]? { get }
+
     /// Removes all that is ours, from this process or a crashed one.
     func removeEverything() throws(KernelFault)
+}
+
+extension DataPlane {
+    /// The kernel's own engine does not say.
+    package func tunnelSize(_ child: ChildSASpec) -> TunnelSize? { nil }
+
+    /// The kernel counts in /proc/net/xfrm_stat.
+    package var dropped: [String: UInt64]? { nil }
 }

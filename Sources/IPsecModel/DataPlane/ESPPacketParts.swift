@@ -18,7 +18,7 @@ package struct ESPPacketParts {
     ///
     /// `.wrongLength` if the packet does not lie within the buffer, is too short, or its text is not aligned. So whoever
     /// has such a value may index the buffer with it.
-    package init(
+    @inlinable package init(
         _ packet: Range<Int>, in count: Int, of transform: borrowing some ESPTransform
     ) throws(CryptoFault) {
         guard packet.lowerBound >= 0, packet.upperBound <= count else {
@@ -42,9 +42,9 @@ package struct ESPPacketParts {
     }
 
     /// The offset of the low half of the sequence number.
-    package var sequenceNumber: Int { self.start + 4 }
+    @inlinable package var sequenceNumber: Int { self.start + 4 }
     /// SPI and sequence number.
-    package var header: Range<Int> { self.start..<(self.start + Self.headerLength) }
+    @inlinable package var header: Range<Int> { self.start..<(self.start + Self.headerLength) }
     /// What the ICV of a separate integrity algorithm covers.
-    package var authenticated: Range<Int> { self.start..<self.icv.lowerBound }
+    @inlinable package var authenticated: Range<Int> { self.start..<self.icv.lowerBound }
 }
