@@ -38,6 +38,8 @@ internal import IPsecModel
 
     // SAFETY: made in `init`, freed (and wiped) in `deinit`, used by one thread (not `Sendable`).
     private let context: OpaquePointer
+    /// Bytes of an IV. Asking the library for each message costs more than a short message does.
+    private let ivLength: Int
 
     /// A context with `key`, whose length must be the cipher's.
     init(_ cipher: FetchedCipher, key: SecretBytes, _ direction: Direction) throws(CryptoFault) {
@@ -54,9 +56,12 @@ internal import IPsecModel
                     context, cipher.handle, pointer.baseAddress, nil, direction.rawValue, nil)
             }
         }
-        guard result == 1, unsafe EVP_CIPHER_CTX_set_padding(context, 0) == 1 else {
-            throw .library("EVP_CipherInit_ex2")
-        }
+        // SAFETY: the handles live as long as `self`.
+        self.ivLength = Int(unsafe EVP_CIPHER_CTX_get_iv_length(context))
+        // What has no blocks is never padded; saying so would be said again, by the library itself, for each message.
+        let isBlockCipher = unsafe EVP_CIPHER_get_block_size(cipher.handle) > 1
+        let padding = isBlockCipher ? unsafe EVP_CIPHER_CTX_set_padding(context, 0) : 1
+        guard result == 1, padding == 1 else { throw .library("EVP_CipherInit_ex2") }
     }
 
     deinit {
@@ -65,39 +70,15 @@ internal import IPsecModel
     }
 
     /// Begins a message with `iv` (for combined modes the nonce).
-    func begin(iv: ArraySlice<UInt8>) throws(CryptoFault) {
-        // SAFETY: the handle lives as long as `self`.
-        let need = Int(unsafe EVP_CIPHER_CTX_get_iv_length(self.context))
-        guard iv.count == need else { throw .wrongLength(what: "IV", need: need, have: iv.count) }
-        // SAFETY: the IV has the length that the cipher reads, and outlives the call.
-        let result = unsafe iv.withUnsafeBufferPointer { pointer in
-            unsafe EVP_CipherInit_ex2(self.context, nil, nil, pointer.baseAddress, -1, nil)
-        }
-        guard result == 1 else { throw .library("EVP_CipherInit_ex2") }
-    }
-
-    /// Begins a message with `iv` (for combined modes the nonce).
     func begin(iv: Span<UInt8>) throws(CryptoFault) {
-        // SAFETY: the handle lives as long as `self`.
-        let need = Int(unsafe EVP_CIPHER_CTX_get_iv_length(self.context))
-        guard iv.count == need else { throw .wrongLength(what: "IV", need: need, have: iv.count) }
+        guard iv.count == self.ivLength else {
+            throw .wrongLength(what: "IV", need: self.ivLength, have: iv.count)
+        }
         // SAFETY: the IV has the length that the cipher reads, and outlives the call.
         let result = unsafe iv.withUnsafeBufferPointer { pointer in
             unsafe EVP_CipherInit_ex2(self.context, nil, nil, pointer.baseAddress, -1, nil)
         }
         guard result == 1 else { throw .library("EVP_CipherInit_ex2") }
-    }
-
-    /// Takes in data that is authenticated but not enciphered; only for combined modes.
-    func authenticate(_ data: ArraySlice<UInt8>) throws(CryptoFault) {
-        guard !data.isEmpty else { return }
-        let count = try Self.libraryCount(data.count, "additional data")
-        var written: Int32 = 0
-        // SAFETY: the slice is lent for the call; without an output buffer nothing is written.
-        let result = unsafe data.withUnsafeBufferPointer { pointer in
-            unsafe EVP_CipherUpdate(self.context, nil, &written, pointer.baseAddress, count)
-        }
-        guard result == 1 else { throw .library("EVP_CipherUpdate") }
     }
 
     /// Enciphers or deciphers `input`, which must be all of the text and whole blocks of it.

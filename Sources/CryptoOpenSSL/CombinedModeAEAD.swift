@@ -26,8 +26,9 @@ final class CombinedModeAEAD: AEAD {
 
     func seal(_ text: [UInt8], iv: [UInt8], aad: ArraySlice<UInt8>) throws(CryptoFault) -> [UInt8] {
         let context = try self.cipher.encryption()
-        try context.begin(iv: self.nonce(iv[...])[...])
-        try context.authenticate(aad)
+        let nonce = try self.nonce(iv[...])
+        try context.begin(iv: nonce.span)
+        try context.authenticate(aad.span)
         let ciphertext = try context.transform(text[...])
         guard context.finish() else { throw .library("EVP_CipherFinal_ex") }
         return ciphertext + (try context.icv(count: self.icvLength))
@@ -40,9 +41,10 @@ final class CombinedModeAEAD: AEAD {
             throw .wrongLength(what: "sealed text", need: self.icvLength, have: sealed.count)
         }
         let context = try self.cipher.decryption()
-        try context.begin(iv: self.nonce(iv)[...])
+        let nonce = try self.nonce(iv)
+        try context.begin(iv: nonce.span)
         try context.expect(icv: sealed.suffix(self.icvLength))
-        try context.authenticate(aad)
+        try context.authenticate(aad.span)
         let text = try context.transform(sealed.dropLast(self.icvLength))
         guard context.finish() else { throw .wrongICV }
         return text

@@ -28,7 +28,7 @@ final class EncryptThenMACAEAD: AEAD {
     func seal(_ text: [UInt8], iv: [UInt8], aad: ArraySlice<UInt8>) throws(CryptoFault) -> [UInt8] {
         try self.requireWholeBlocks(text.count)
         let context = try self.cipher.encryption()
-        try context.begin(iv: iv[...])
+        try context.begin(iv: iv.span)
         let ciphertext = try context.transform(text[...])
         return ciphertext + (try self.icv(aad: aad, iv: iv[...], ciphertext: ciphertext[...]))
     }
@@ -47,7 +47,7 @@ final class EncryptThenMACAEAD: AEAD {
         let icv = try self.icv(aad: aad, iv: iv, ciphertext: ciphertext)
         guard equalInConstantTime(icv, sealed.suffix(self.icvLength)) else { throw .wrongICV }
         let context = try self.cipher.decryption()
-        try context.begin(iv: iv)
+        try context.begin(iv: iv.span)
         return try context.transform(ciphertext)
     }
 
