@@ -1,0 +1,82 @@
+package import IPsecModel
+
+/// The sending half of a CHILD_SA (RFC 4303 §3.3): its keys, and the sequence number that is never used twice.
+///
+/// One worker owns it and its number; a change of the path leaves it alone.
+package final class OutboundSA {
+    /// How sealing ended.
+    package enum Outcome: Hashable, Sendable {
+        /// The ESP packet has this many bytes.
+        case sealed(Int)
+        /// There are no sequence numbers left, or the SA has carried all that it may: it sends nothing any more.
+        case exhausted
+        /// The buffer has no room for the packet.
+        case noRoom
+        /// The cipher failed.
+        case failed
+    }
+
+    /// The peer's SPI.
+    package let spi: ESPSPI
+    /// Bytes before the text: SPI, sequence number, IV.
+    package let headerLength: Int
+    /// What it has carried.
+    package private(set) var counters = SACounters()
+
+    private let transform: any ESPTransform
+    private let icvLength: Int
+    private let alignment: Int
+    private let lastSequenceNumber: UInt64
+    private var watch: VolumeWatch
+
+    /// Bytes of SPI and sequence number.
+    static let fixedHeaderLength = 8
+
+    /// A half that has sent nothing yet, or goes on behind `sequenceNumber`.
+    package init(_ child: ChildSASpec, transform: any ESPTransform, sequenceNumber: UInt64 = 0) {
+        let isExtended = child.suite.sequenceNumbers == .extended
+        self.spi = child.outboundSPI
+        self.transform = transform
+        self.headerLength = Self.fixedHeaderLength + transform.ivLength
+        self.icvLength = transform.icvLength
+        self.alignment = max(1, transform.alignment)
+        self.lastSequenceNumber = isExtended ? .max : 0xffff_ffff
+        self.watch = VolumeWatch(bytes: child.bytes, packets: child.packets, isExtended: isExtended)
+        self.counters.sequenceNumber = sequenceNumber
+    }
+
+    /// Bytes of the ESP packet around an inner packet of `count` bytes.
+    package func sealedLength(of count: Int) -> Int {
+        self.headerLength + count + ESPTrailer.padding(of: count, alignment: self.alignment)
+            + ESPTrailer.fixedLength + self.icvLength
+    }
+
+    /// Seals the inner packet of `count` bytes that lies `headerLength` bytes behind `offset`; the ESP packet begins
+    /// at `offset`.
+    package func seal(
+        _ memory: inout MutableSpan<UInt8>, at offset: Int, innerCount count: Int, nextHeader: UInt8
+    ) -> Outcome {
+        let length = self.sealedLength(of: count)
+        guard offset >= 0, count >= 0, length <= memory.count - offset else { return .noRoom }
+        // RFC 4303 §3.3.3: the number may not cycle.
+        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent else { return .exhausted }
+        let number = self.counters.sequenceNumber &+ 1
+        self.counters.sequenceNumber = number
+        memory.store(self.spi.number, at: offset)
+        memory.store(UInt32(truncatingIfNeeded: number), at: offset + 4)
+        let end = ESPTrailer.write(
+            &memory, at: offset + self.headerLength + count,
+            padding: ESPTrailer.padding(of: count, alignment: self.alignment), nextHeader: nextHeader)
+        do throws(CryptoFault) {
+            try self.transform.seal(&memory, offset..<(end + self.icvLength), sequenceNumber: number)
+        } catch {
+            return .failed
+        }
+        self.counters.packets &+= 1
+        self.counters.bytes &+= UInt64(count)
+        return .sealed(length)
+    }
+
+    /// What is due and was not said before: time for a successor, or the end.
+    package func takeDue() -> VolumeWatch.Due? { self.watch.check(self.counters) }
+}
