@@ -1,0 +1,43 @@
+internal import ESPCore
+internal import IPsecModel
+internal import Synchronization
+
+/// The counters of one half of a CHILD_SA, as its worker last published them.
+///
+/// One worker writes, anybody reads. The numbers are each right, but may be of two moments.
+final class SharedCounters: Sendable {
+    private let packets = Atomic<UInt64>(0)
+    private let bytes = Atomic<UInt64>(0)
+    private let replayed = Atomic<UInt64>(0)
+    private let late = Atomic<UInt64>(0)
+    private let badICV = Atomic<UInt64>(0)
+    private let sequenceNumber = Atomic<UInt64>(0)
+    private let lastUse = Atomic<UInt64>(0)
+
+    /// Publishes what the SA has counted; `now` is in seconds since 1970.
+    func publish(_ counters: SACounters, now: UInt64) {
+        if counters.packets != self.packets.load(ordering: .relaxed) {
+            self.packets.store(counters.packets, ordering: .relaxed)
+            self.bytes.store(counters.bytes, ordering: .relaxed)
+            self.lastUse.store(now, ordering: .relaxed)
+        }
+        self.replayed.store(counters.replayed, ordering: .relaxed)
+        self.late.store(counters.late, ordering: .relaxed)
+        self.badICV.store(counters.badICV, ordering: .relaxed)
+        self.sequenceNumber.store(counters.sequenceNumber, ordering: .relaxed)
+    }
+
+    /// The counters in the form that all data planes share.
+    var statistics: SAStatistics {
+        var statistics = SAStatistics()
+        statistics.packets = self.packets.load(ordering: .relaxed)
+        statistics.bytes = self.bytes.load(ordering: .relaxed)
+        statistics.replayed = self.replayed.load(ordering: .relaxed)
+        statistics.late = self.late.load(ordering: .relaxed)
+        statistics.badICV = self.badICV.load(ordering: .relaxed)
+        statistics.sequenceNumber = self.sequenceNumber.load(ordering: .relaxed)
+        let lastUse = self.lastUse.load(ordering: .relaxed)
+        statistics.lastUse = lastUse == 0 ? nil : lastUse
+        return statistics
+    }
+}

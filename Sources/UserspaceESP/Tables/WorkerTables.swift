@@ -1,0 +1,70 @@
+internal import ESPCore
+internal import IPsecModel
+internal import LinuxIO
+
+/// The sending half of a CHILD_SA, with the way that its packets take. A new way is a new entry with the same SA.
+///
+/// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches `sa` afterwards; the outbound
+/// worker alone does, from the moment that it takes over the table in which the entry is.
+final class OutboundEntry: @unchecked Sendable {
+    let identifier: SAIdentifier
+    let reqid: UInt32
+    let sa: OutboundSA
+    let counters: SharedCounters
+    let route: TunnelRoute
+    let mtu: TunnelMTU
+
+    init(
+        identifier: SAIdentifier, reqid: UInt32, sa: OutboundSA, counters: SharedCounters, route: TunnelRoute,
+        mtu: TunnelMTU
+    ) {
+        self.identifier = identifier
+        self.reqid = reqid
+        self.sa = sa
+        self.counters = counters
+        self.route = route
+        self.mtu = mtu
+    }
+}
+
+/// The receiving half of a CHILD_SA, with the place where its peer was last seen. Another place is a new entry with the
+/// same SA.
+///
+/// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches what can change in it
+/// afterwards; the inbound worker alone does, from the moment that it takes over the table in which the entry is.
+final class InboundEntry: @unchecked Sendable {
+    let identifier: SAIdentifier
+    let reqid: UInt32
+    let sa: InboundSA
+    let counters: SharedCounters
+    /// Where the peer was last seen.
+    let peer: PackedEndpoint
+    let peerEndpoint: Endpoint
+    let mtu: TunnelMTU
+    /// Before then the worker does not tell again that the peer is elsewhere.
+    var silentUntil = Instant.origin
+
+    init(
+        identifier: SAIdentifier, reqid: UInt32, sa: InboundSA, counters: SharedCounters, peer: Endpoint,
+        mtu: TunnelMTU
+    ) {
+        self.identifier = identifier
+        self.reqid = reqid
+        self.sa = sa
+        self.counters = counters
+        self.peer = PackedEndpoint(peer)
+        self.peerEndpoint = peer
+        self.mtu = mtu
+    }
+}
+
+/// All that the outbound worker knows: which inner packets belong to which CHILD_SA, and the halves that send them.
+struct OutboundTable: Sendable {
+    var selectors = SelectorTable()
+    var entries = ShardedMap<UInt32, OutboundEntry>()
+}
+
+/// All that the inbound worker knows: the halves that receive, by SPI.
+struct InboundTable: Sendable {
+    var entries = ShardedMap<UInt32, InboundEntry>()
+}

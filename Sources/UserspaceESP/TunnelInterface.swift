@@ -1,0 +1,84 @@
+package import IPsecModel
+package import LinuxIO
+internal import Routing
+
+/// The TUN device as this host sees it: its routes, its addresses, its MTU.
+package final class TunnelInterface {
+    /// Our own outer packets carry it, so that no route of a tunnel catches them.
+    package static let mark = RoutingNumbers().mark
+
+    let tun: TunDevice
+    private let routing: RoutingSocket
+    private let routes: TunnelRoutes
+    /// What each child can carry, and how many children can carry that much: the device's MTU is the largest.
+    private var mtuByReqid: [UInt32: Int] = [:]
+    private var countByMTU: [Int: Int] = [:]
+    private var mtu: Int
+
+    /// Bytes of the device's MTU while there is no child.
+    private static let idleMTU = 1_500
+    /// Packets that wait in the device when the worker is busy.
+    private static let queueLength = 1_000
+
+    /// Brings `tun` up. What a crashed daemon left in our table of routes is removed.
+    package init(_ tun: TunDevice) throws(KernelFault) {
+        self.tun = tun
+        self.mtu = Self.idleMTU
+        self.routing = try RoutingSocket()
+        self.routes = TunnelRoutes(self.routing, interface: tun.index)
+        try self.routing.setQueueLength(Self.queueLength, interface: tun.index)
+        try self.routing.setMTU(Self.idleMTU, interface: tun.index)
+        try self.routing.setUp(interface: tun.index)
+        _ = try self.routes.start()
+    }
+
+    /// Routes the inner packets of `child`, of at most `mtu` bytes, into the tunnel.
+    func install(_ child: ChildSASpec, mtu: Int) throws(KernelFault) {
+        // A route's MTU may not exceed the device's.
+        try self.widen(to: mtu)
+        try self.routes.install(TunnelChild(child, mtu: mtu))
+        self.record(child.reqid, mtu)
+    }
+
+    /// The same for a child whose path is another; nothing happens if it is not routed.
+    func update(_ child: ChildSASpec, on path: Path, mtu: Int) throws(KernelFault) {
+        guard self.mtuByReqid[child.reqid] != nil else { return }
+        var moved = child
+        moved.path = path
+        try self.install(moved, mtu: mtu)
+    }
+
+    /// Routes them no more.
+    func remove(_ reqid: UInt32) throws(KernelFault) {
+        self.record(reqid, nil)
+        try self.routes.remove(reqid: reqid)
+    }
+
+    /// Removes all routes, rules and addresses of ours.
+    func removeEverything() throws(KernelFault) {
+        self.mtuByReqid = [:]
+        self.countByMTU = [:]
+        try self.routes.removeEverything()
+    }
+
+    /// Sets the MTU of the device whatever its children can carry; for measurements.
+    package func setMTU(_ mtu: Int) throws(KernelFault) {
+        try self.routing.setMTU(mtu, interface: self.tun.index)
+        self.mtu = mtu
+    }
+
+    private func widen(to mtu: Int) throws(KernelFault) {
+        let needed = max(mtu, self.countByMTU.keys.max() ?? mtu)
+        guard needed != self.mtu else { return }
+        try self.setMTU(needed)
+    }
+
+    private func record(_ reqid: UInt32, _ mtu: Int?) {
+        if let old = self.mtuByReqid[reqid] {
+            let count = (self.countByMTU[old] ?? 1) - 1
+            self.countByMTU[old] = count > 0 ? count : nil
+        }
+        self.mtuByReqid[reqid] = mtu
+        if let mtu { self.countByMTU[mtu, default: 0] += 1 }
+    }
+}

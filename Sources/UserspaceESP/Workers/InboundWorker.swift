@@ -1,0 +1,166 @@
+internal import ESPCore
+internal import IPsecModel
+internal import LinuxIO
+
+/// From the peers to the TUN device: one thread that owns all receiving halves.
+///
+/// It runs to completion: a batch of datagrams is received, opened where it lies, joined and written before the next is
+/// received. What is not ESP goes to the control thread by a queue of its own.
+struct InboundWorker: ~Copyable {
+    private let surroundings: Surroundings
+    private let mailbox: TableMailbox<InboundTable>
+    private var table = InboundTable()
+    private var generation = UInt64.max
+    private var delivery: Delivery
+    /// The entry that the last packet belonged to: the next one's, most of the time.
+    private var current: InboundEntry?
+
+    /// How many large datagrams are received at once, and bytes of each.
+    private static let slotCount = 8
+    private static let slotBytes = 65_536
+    /// How many batches one socket may have before the others are looked at.
+    private static let longestTurn = 16
+    /// Between two reports that an SA's peer is elsewhere: an attacker who sends a peer's own packets from two ports
+    /// can make no more.
+    private static let reportInterval: Duration = .milliseconds(100)
+
+    init(_ surroundings: Surroundings, _ mailbox: TableMailbox<InboundTable>) {
+        self.surroundings = surroundings
+        self.mailbox = mailbox
+        self.delivery = Delivery(surroundings)
+    }
+
+    /// Runs until `isStopping` says so; it is asked whenever the worker was woken.
+    mutating func run(until isStopping: () -> Bool) {
+        var storage = [UInt8](repeating: 0, count: Self.slotCount * Self.slotBytes)
+        var slotStorage = [ReceivedSlot](repeating: ReceivedSlot(), count: Self.slotCount)
+        var memory = storage.mutableSpan
+        var slots = slotStorage.mutableSpan
+        while !isStopping() {
+            self.mailbox.wake.clear()
+            self.refresh()
+            let ready = self.wait()
+            for (index, socket) in self.surroundings.sockets.all.enumerated() where ready & (2 << index) != 0 {
+                self.drain(socket, &memory, &slots)
+            }
+        }
+    }
+
+    private mutating func refresh() {
+        guard self.mailbox.hasNews(since: self.generation) else { return }
+        self.current = nil
+        self.mailbox.take(&self.table, known: &self.generation)
+    }
+
+    /// Waits for a packet or a new table: bit n + 1 of the result is set if the nth socket has something.
+    private func wait() -> Int32 {
+        var descriptors = InlineArray<8, Int32>(repeating: -1)
+        descriptors[0] = self.mailbox.wake.descriptor
+        for (index, socket) in self.surroundings.sockets.all.prefix(7).enumerated() {
+            descriptors[index + 1] = socket.withDescriptor { $0 }
+        }
+        return max(0, PacketPoll.wait(descriptors.span, milliseconds: -1))
+    }
+
+    /// Carries what has come in by `socket`, but not without end: the others want their turn.
+    private mutating func drain(
+        _ socket: PacketSocket, _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
+    ) {
+        for _ in 0..<Self.longestTurn where self.receive(from: socket, &memory, &slots) < Self.slotCount { return }
+    }
+
+    /// Carries one batch; how many slots it had.
+    private mutating func receive(
+        from socket: PacketSocket, _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
+    ) -> Int {
+        let count = socket.receive(into: &memory, slotSize: Self.slotBytes, slots: &slots)
+        // An ICMP error of an earlier packet comes up here: a hint at best.
+        guard count > 0 else { return 0 }
+        // Received first, then a look for a new table: so a packet that comes after a change goes by the change.
+        self.refresh()
+        for index in 0..<count { self.take(slots[index], &memory) }
+        self.delivery.flush(&memory)
+        self.settle()
+        return count
+    }
+
+    /// Takes the datagrams of one slot apart: the kernel may have joined several.
+    private mutating func take(_ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>) {
+        let end = slot.offset + slot.count
+        let step = max(1, slot.segmentSize)
+        var start = slot.offset
+        while start < end {
+            let next = min(end, start + step)
+            if next == end, slot.isTruncated {
+                self.surroundings.drops.count(.truncated)
+            } else {
+                self.take(start..<next, slot, &memory)
+            }
+            start = next
+        }
+    }
+
+    private mutating func take(
+        _ range: Range<Int>, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
+    ) {
+        switch EncapsulatedDatagram(memory.span, range) {
+        case .keepalive: break
+        case .runt: self.surroundings.drops.count(.runt)
+        case .ike: self.passOn(range, slot, memory.span)
+        case .esp(let spi): self.open(range, spi, slot, &memory)
+        }
+    }
+
+    private func passOn(_ range: Range<Int>, _ slot: ReceivedSlot, _ memory: Span<UInt8>) {
+        let datagram = IKESocket.Datagram(
+            bytes: range.map { memory[$0] }, from: slot.source.endpoint, to: slot.destination.endpoint)
+        if !self.surroundings.control.put(datagram) { self.surroundings.drops.count(.ikeQueueFull) }
+    }
+
+    private mutating func open(
+        _ range: Range<Int>, _ spi: ESPSPI, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
+    ) {
+        guard let entry = self.entry(spi) else {
+            self.surroundings.drops.count(.unknownSPI)
+            return
+        }
+        do throws(InboundSA.Refusal) {
+            let opened = try entry.sa.open(&memory, range, outerClass: slot.trafficClass)
+            if opened.isNewest, slot.source != entry.peer { self.report(slot, entry) }
+            guard let packet = opened.packet else { return }
+            TCPMSS.clamp(&memory, packet, to: entry.mtu.maximumSegmentSize(packet.family))
+            self.delivery.add(packet, &memory)
+        } catch {
+            self.surroundings.drops.count(DropReason(error))
+        }
+    }
+
+    /// The SA of `spi`; when it is another than before, the one before is settled.
+    private mutating func entry(_ spi: ESPSPI) -> InboundEntry? {
+        if let current = self.current, current.sa.spi == spi { return current }
+        guard let entry = self.table.entries[spi.number] else { return nil }
+        self.settle()
+        self.current = entry
+        return entry
+    }
+
+    /// The newest packet of an SA came from elsewhere than the one before: the peer's NAT has a new mapping
+    /// (RFC 7296 §2.23). A packet of bare ESP has no port, and so nothing to tell of.
+    private func report(_ slot: ReceivedSlot, _ entry: InboundEntry) {
+        let now = Host.now
+        guard slot.source.port != 0, now >= entry.silentUntil else { return }
+        entry.silentUntil = now.advanced(by: Self.reportInterval)
+        self.surroundings.control.put(
+            .mappingChanged(
+                entry.identifier, reqid: entry.reqid, from: entry.peerEndpoint, to: slot.source.endpoint))
+    }
+
+    /// Tells the control thread what it should know of the SA that was just used.
+    private func settle() {
+        guard let entry = self.current else { return }
+        entry.counters.publish(entry.sa.counters, now: Host.wallClockSeconds)
+        guard let due = entry.sa.takeDue() else { return }
+        self.surroundings.control.put(
+            .expired(entry.identifier, reqid: entry.reqid, isHard: due == .hard))
+    }
+}

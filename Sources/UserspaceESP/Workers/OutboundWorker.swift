@@ -1,0 +1,152 @@
+internal import ESPCore
+internal import IPsecModel
+internal import LinuxIO
+
+/// From the TUN device to the peers: one thread that owns all sending halves.
+///
+/// It runs to completion: a packet is read, cut, sealed and handed to the kernel before the next is read.
+struct OutboundWorker: ~Copyable {
+    let surroundings: Surroundings
+    private let mailbox: TableMailbox<OutboundTable>
+    private var table = OutboundTable()
+    private var generation = UInt64.max
+    var batch: SendBatch
+    /// For the errors that inner hosts get, whose packets are too big.
+    var errors = ErrorBudget(perSecond: 100, burst: 50)
+    let headerBytes: Int
+
+    /// One packet of the largest kind, with its offload header.
+    static let inputBytes = 66_000
+
+    init(_ surroundings: Surroundings, _ mailbox: TableMailbox<OutboundTable>) {
+        self.surroundings = surroundings
+        self.mailbox = mailbox
+        self.batch = SendBatch(surroundings)
+        self.headerBytes = surroundings.tun.offloads.headerBytes
+    }
+
+    /// Runs until `isStopping` says so; it is asked whenever the worker was woken.
+    mutating func run(until isStopping: () -> Bool) {
+        var inputStorage = [UInt8](repeating: 0, count: Self.inputBytes)
+        var outputStorage = [UInt8](repeating: 0, count: SendBatch.memoryBytes)
+        var input = inputStorage.mutableSpan
+        var output = outputStorage.mutableSpan
+        while !isStopping() {
+            self.mailbox.wake.clear()
+            self.refresh(output.span)
+            while self.carryOne(&input, &output) {}
+            self.batch.flush(output.span)
+            self.wait()
+        }
+    }
+
+    /// Takes over a new table. What was sealed by the old one leaves first.
+    private mutating func refresh(_ output: Span<UInt8>) {
+        guard self.mailbox.hasNews(since: self.generation) else { return }
+        self.batch.flush(output)
+        self.mailbox.take(&self.table, known: &self.generation)
+    }
+
+    private func wait() {
+        self.surroundings.tun.withDescriptor { tun in
+            let descriptors: InlineArray<2, Int32> = [tun, self.mailbox.wake.descriptor]
+            _ = PacketPoll.wait(descriptors.span, milliseconds: -1)
+        }
+    }
+
+    /// Carries one packet of the TUN device; false if there is none.
+    private mutating func carryOne(
+        _ input: inout MutableSpan<UInt8>, _ output: inout MutableSpan<UInt8>
+    ) -> Bool {
+        let count = self.surroundings.tun.read(into: &input, 0..<input.count)
+        guard count > 0 else { return false }
+        // Read first, then look for a new table: so a packet that comes after a change goes by the change.
+        self.refresh(output.span)
+        guard count > self.headerBytes else { return true }
+        let header =
+            self.headerBytes == 0 ? OffloadHeader() : OffloadHeader(input.span, at: 0)
+        guard let header, var segmenter = Segmenter(input.span, self.headerBytes..<count, header) else {
+            self.surroundings.drops.count(.badInnerPacket)
+            return true
+        }
+        self.carry(&segmenter, input.span, &output)
+        return true
+    }
+
+    private mutating func carry(
+        _ segmenter: inout Segmenter, _ input: Span<UInt8>, _ output: inout MutableSpan<UInt8>
+    ) {
+        guard let reqid = self.table.selectors.find(segmenter.packet) else {
+            self.surroundings.drops.count(.noPolicy)
+            return
+        }
+        guard let entry = self.table.entries[reqid] else {
+            self.surroundings.drops.count(.noSA)
+            return
+        }
+        while let length = segmenter.nextLength {
+            guard length <= entry.mtu.limit(segmenter.packet.family) else {
+                self.handleTooBig(&segmenter, entry, input, &output)
+                break
+            }
+            guard self.seal(&segmenter, length, entry, input, &output) else { break }
+        }
+        self.settle(entry)
+    }
+
+    /// Seals the next packet; false if there is no use in going on.
+    private mutating func seal(
+        _ segmenter: inout Segmenter, _ length: Int, _ entry: OutboundEntry, _ input: Span<UInt8>,
+        _ output: inout MutableSpan<UInt8>
+    ) -> Bool {
+        let sa = entry.sa
+        let packet = segmenter.packet
+        let offset = self.batch.place(
+            sa.sealedLength(of: length), entry, ECN.encapsulated(packet.trafficClass), output.span)
+        let inner = offset + sa.headerLength
+        segmenter.writeNext(of: input, to: &output, at: inner)
+        if let limit = Self.segmentLimit(packet, entry, input),
+            let copy = InnerPacket(output.span, inner..<(inner + length))
+        {
+            TCPMSS.clamp(&output, copy, to: limit)
+        }
+        return self.seal(at: offset, length, entry, packet.family, &output)
+    }
+
+    /// What the maximum segment size of a TCP SYN is held to; nil for any other packet.
+    private static func segmentLimit(
+        _ packet: InnerPacket, _ entry: OutboundEntry, _ input: Span<UInt8>
+    ) -> UInt16? {
+        let (tcp, syn): (UInt8, UInt8) = (6, 0x02)
+        guard packet.ipProtocol == tcp, let transport = packet.transportOffset,
+            packet.range.upperBound - transport >= 20, input[transport + 13] & syn != 0
+        else { return nil }
+        return entry.mtu.maximumSegmentSize(packet.family)
+    }
+
+    /// Seals the inner packet that lies behind the room for an ESP header at `offset`.
+    mutating func seal(
+        at offset: Int, _ length: Int, _ entry: OutboundEntry, _ family: AddressFamily,
+        _ output: inout MutableSpan<UInt8>
+    ) -> Bool {
+        let outcome = entry.sa.seal(
+            &output, at: offset, innerCount: length, nextHeader: ESPTrailer.NextHeader.of(family))
+        switch outcome {
+        case .sealed(let count):
+            self.batch.commit(count)
+            return true
+        case .exhausted: self.surroundings.drops.count(.spentSA)
+        case .noRoom: self.surroundings.drops.count(.badInnerPacket)
+        case .failed: self.surroundings.drops.count(.cipherFailed)
+        }
+        return false
+    }
+
+    /// Tells the control thread what it should know of an SA that was just used.
+    private func settle(_ entry: OutboundEntry) {
+        entry.counters.publish(entry.sa.counters, now: Host.wallClockSeconds)
+        guard let due = entry.sa.takeDue() else { return }
+        self.surroundings.control.put(
+            .expired(entry.identifier, reqid: entry.reqid, isHard: due == .hard))
+    }
+}

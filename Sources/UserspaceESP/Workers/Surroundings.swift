@@ -1,0 +1,38 @@
+internal import IPsecModel
+package import LinuxIO
+
+/// What both workers share: devices, counters, and the way to the control thread.
+final class Surroundings: Sendable {
+    let tun: TunDevice
+    let sockets: TunnelSockets
+    let control: ControlQueue
+    let drops: DropCounters
+
+    init(tun: TunDevice, sockets: TunnelSockets, control: ControlQueue, drops: DropCounters) {
+        self.tun = tun
+        self.sockets = sockets
+        self.control = control
+        self.drops = drops
+    }
+}
+
+/// The sockets that carry ESP: in UDP, and bare where this host allows it.
+package struct TunnelSockets: Sendable {
+    /// All of them; at most one of each kind and family.
+    package let all: [PacketSocket]
+
+    /// These sockets.
+    package init(_ all: [PacketSocket]) {
+        self.all = all
+    }
+
+    /// The socket for packets of `kind` between addresses of `family`.
+    func socket(_ kind: PacketSocket.Kind, _ family: AddressFamily) -> PacketSocket? {
+        // Four at most: quicker than any table.
+        for socket in self.all where socket.kind == kind && socket.family == family { return socket }
+        return nil
+    }
+
+    /// True if there is a socket for bare ESP.
+    package var hasBareESP: Bool { self.all.contains { $0.kind == .rawESP } }
+}
