@@ -126,7 +126,7 @@ let package = Package(
             name: "esp-tunnel",
             dependencies: [
                 "IPsecModel", "ESPCore", "LinuxIO", "Routing", "UserspaceESP", "CryptoOpenSSL",
-                "CryptoIPsecMB",
+                "CryptoIPsecMB", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/esp", swiftSettings: strict),
     ]
 )
