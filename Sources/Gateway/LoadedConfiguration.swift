@@ -45,10 +45,6 @@ struct LoadedConfiguration {
                 sentence: "\(path) has errors: \(result.summary)",
                 lines: result.diagnostics.map { $0.render() }, diagnostics: reports)
         }
-        guard configuration.dataPlane != .userspace else {
-            throw ConfigurationRefusal(
-                sentence: "\(path): data_plane = userspace is not in this version: use data_plane = kernel")
-        }
         return LoadedConfiguration(
             path: path, loadedAt: now, configuration: configuration, warnings: reports, onDisk: onDisk)
     }

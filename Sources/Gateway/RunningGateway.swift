@@ -3,6 +3,7 @@ internal import IKECore
 internal import IPsecModel
 internal import LinuxIO
 internal import NIOCore
+internal import UserspaceESP
 internal import XFRM
 
 /// Everything that runs on the control thread, wired together.
@@ -21,12 +22,13 @@ final class RunningGateway {
     init(_ startup: Startup, eventLoop: any EventLoop, log: EventLog) {
         self.sockets = startup.sockets
         self.plane = startup.plane
-        let engine = IKEEngine(configuration: startup.file.configuration, crypto: OpenSSLProvider())
-        self.loop = ControlLoop(
-            engine: engine, dataPlane: startup.plane.engine, outlet: startup.sockets, eventLoop: eventLoop,
-            log: log)
         self.session = Session(
-            file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason, log: log)
+            file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason,
+            encapsulatesAll: startup.plane.requiresEncapsulation, log: log)
+        let engine = IKEEngine(configuration: self.session.configuration, crypto: OpenSSLProvider())
+        self.loop = ControlLoop(
+            engine: engine, dataPlane: startup.plane.plane, outlet: startup.sockets, eventLoop: eventLoop,
+            log: log)
         self.answers = ControlAnswers(loop: self.loop, session: self.session)
         self.log = log
     }
@@ -43,15 +45,21 @@ final class RunningGateway {
         do throws(IOFault) {
             let poller = try DescriptorPoller()
             self.poller = poller
-            for (index, socket) in self.sockets.all.enumerated() {
+            for (index, socket) in self.sockets.all.enumerated() where self.isOurs(socket) {
                 try socket.socket.withDescriptor { descriptor throws(IOFault) in
                     try self.watch(descriptor, by: poller) { bound.value.drainSocket(index) }
                 }
             }
-            if let events = self.plane.events {
-                try events.withDescriptor { descriptor throws(IOFault) in
-                    try self.watch(descriptor, by: poller) { bound.value.drainEvents() }
+            switch self.plane.engine {
+            case .kernel(let plane):
+                try plane.events.withDescriptor { descriptor throws(IOFault) in
+                    try self.watch(descriptor, by: poller) { bound.value.drainPlane() }
                 }
+            case .userspace(let plane):
+                try plane.control.withDescriptor { descriptor throws(IOFault) in
+                    try self.watch(descriptor, by: poller) { bound.value.drainPlane() }
+                }
+                try plane.start()
             }
         } catch {
             throw StartupError("cannot watch sockets: \(error)")
@@ -94,8 +102,31 @@ final class RunningGateway {
         }
     }
 
-    private func drainEvents() {
-        for event in self.plane.events?.drain() ?? [] { self.loop.receive(event) }
+    /// False for the sockets from which our own engine takes ESP: it passes IKE messages on.
+    private func isOurs(_ socket: BoundSocket) -> Bool {
+        switch self.plane.engine {
+        case .kernel: return true
+        case .userspace: return socket.kind == .ike
+        }
+    }
+
+    private func drainPlane() {
+        switch self.plane.engine {
+        case .kernel(let plane): for event in plane.events.drain() { self.loop.receive(event) }
+        case .userspace(let plane): self.drainQueue(of: plane)
+        }
+    }
+
+    private func drainQueue(of plane: UserspaceDataPlane) {
+        let content = plane.control.drain()
+        for note in content.notes { self.log.warning(note) }
+        for event in content.events { self.loop.receive(event) }
+        for datagram in content.datagrams {
+            self.loop.receive(
+                ReceivedDatagram(
+                    bytes: datagram.bytes, source: datagram.from, destination: datagram.to,
+                    socket: .natTraversal))
+        }
     }
 
     /// Reads the configuration again.
@@ -118,9 +149,10 @@ final class RunningGateway {
         self.poller?.stop()
         self.loop.stop()
         do throws(KernelFault) {
-            try self.plane.engine.removeEverything()
+            try self.plane.plane.removeEverything()
         } catch {
             self.log.error("states or policies stay behind: \(error)")
         }
+        if case .userspace(let plane) = self.plane.engine { plane.stop() }
     }
 }

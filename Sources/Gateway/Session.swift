@@ -11,16 +11,29 @@ final class Session {
     /// Why this data plane was chosen.
     let dataPlaneReason: String
     /// What is configured now.
-    var configuration: GatewayConfiguration { self.file.configuration }
+    var configuration: GatewayConfiguration { self.effective(self.file.configuration) }
+    /// True if the data plane carries ESP in UDP only, whatever the file says.
+    private let encapsulatesAll: Bool
     private var file: LoadedConfiguration
     private let log: EventLog
 
     /// A session with a configuration that was just loaded.
-    init(file: LoadedConfiguration, startedAt: Instant, dataPlaneReason: String, log: EventLog) {
+    init(
+        file: LoadedConfiguration, startedAt: Instant, dataPlaneReason: String, encapsulatesAll: Bool = false,
+        log: EventLog
+    ) {
+        self.encapsulatesAll = encapsulatesAll
         self.file = file
         self.startedAt = startedAt
         self.dataPlaneReason = dataPlaneReason
         self.log = log
+    }
+
+    private func effective(_ configuration: GatewayConfiguration) -> GatewayConfiguration {
+        guard self.encapsulatesAll else { return configuration }
+        var changed = configuration
+        for index in changed.connections.indices { changed.connections[index].forcesEncapsulation = true }
+        return changed
     }
 
     /// Which file is in force, and how much is in it.
@@ -60,10 +73,11 @@ final class Session {
         _ loaded: LoadedConfiguration, _ loop: ControlLoop, _ now: Instant
     ) -> ReloadReport {
         let before = Dictionary(self.configuration.connections.map { ($0.name, $0) }) { first, _ in first }
-        let after = Dictionary(loaded.configuration.connections.map { ($0.name, $0) }) { first, _ in first }
+        let configuration = self.effective(loaded.configuration)
+        let after = Dictionary(configuration.connections.map { ($0.name, $0) }) { first, _ in first }
         let standing = Set(loop.engine.snapshots.compactMap(\.label.connection))
         self.file = loaded
-        loop.configure(loaded.configuration)
+        loop.configure(configuration)
         // A pre-shared key is no part of a connection, but an IKE_SA ends with its key as well.
         let ended = standing.subtracting(loop.engine.snapshots.compactMap(\.label.connection))
         let changed = after.keys.filter { name in

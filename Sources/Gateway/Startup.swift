@@ -11,19 +11,21 @@ struct Startup {
     let plane: ChosenDataPlane
     let startedAt: Instant
 
-    /// Reads the configuration, binds the sockets, then probes the kernel and clears it of what a crashed daemon
-    /// left: the sockets show that no other is alive in this network namespace.
+    /// Reads the configuration, chooses a data plane, binds the sockets, then opens the data plane and clears it of what
+    /// a crashed daemon left: the sockets show that no other is alive in this network namespace.
     init(configurationPath: String, log: EventLog) throws(StartupError) {
         self.startedAt = ControlLoop.now()
         // Without CAP_DAC_OVERRIDE from here on: what can be read now can be read again on reload.
-        try Self.keepOnly([.networkAdministration, .privilegedPorts])
+        try Self.keepOnly([.networkAdministration, .privilegedPorts, .rawSockets])
         guard Capabilities.effective.contains(.networkAdministration) else {
             throw StartupError(
                 "programming the kernel needs the capability CAP_NET_ADMIN: run culvertd as root")
         }
         self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
-        self.sockets = try SocketSet(log: log)
-        self.plane = try DataPlaneChooser(log: log, configuration: self.file.configuration).chooseKernel()
+        let chooser = DataPlaneChooser(log: log, configuration: self.file.configuration)
+        let choice = try chooser.choose()
+        self.sockets = try SocketSet(kernelTakesESP: choice.isKernel, log: log)
+        self.plane = try chooser.open(choice, self.sockets)
         try Self.keepOnly(.networkAdministration)
     }
 

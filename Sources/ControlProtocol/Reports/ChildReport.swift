@@ -44,6 +44,12 @@ package struct ChildReport: Hashable, Sendable, Codable {
     package var badICV: UInt64?
     /// The sequence number of the last packet that went.
     package var sequenceOut: UInt64?
+    /// Bytes of the largest inner packet; nil if the data plane leaves that to the kernel.
+    package var mtu: Int?
+    /// Bytes of the largest packet on the way to the peer, as far as this host knows.
+    package var pathMTU: Int?
+    /// What TCP's maximum segment size is held to, over IPv4.
+    package var mss: Int?
     /// When it was set up or last rekeyed.
     package var installedAt: Timestamp
     /// When we rekey it unless the peer does so before; nil means never.
@@ -73,7 +79,8 @@ package struct ChildReport: Hashable, Sendable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case name, state, reqid, mode, encap, esp, esn, replayed, late
+        case name, state, reqid, mode, encap, esp, esn, replayed, late, mtu, mss
+        case pathMTU = "path_mtu"
         case inboundSPI = "spi_in"
         case outboundSPI = "spi_out"
         case localTS = "local_ts"

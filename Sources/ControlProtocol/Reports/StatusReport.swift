@@ -99,11 +99,15 @@ package struct DataPlaneReport: Hashable, Sendable, Codable {
     package var name: String
     /// Why this engine was taken.
     package var reason: String
+    /// Packets that the engine threw away since the start, by reason in words such as `unknown_spi`; nil if it is the
+    /// kernel's, which counts for itself.
+    package var dropped: [String: UInt64]?
 
     /// The engine `name`, taken for `reason`.
-    package init(name: String, reason: String) {
+    package init(name: String, reason: String, dropped: [String: UInt64]? = nil) {
         self.name = name
         self.reason = reason
+        self.dropped = dropped
     }
 }
 

@@ -45,7 +45,12 @@ struct ChildDetail {
         let name = self.child.esp.hasSuffix("-esn") ? String(self.child.esp.dropLast(4)) : self.child.esp
         let window =
             self.child.replayWindow == 0 ? "no replay window" : "replay window \(self.child.replayWindow)"
-        return "\(name), \(self.child.esn ? "esn" : "no esn"), \(window)"
+        return "\(name), \(self.child.esn ? "esn" : "no esn"), \(window)\(self.sizeWords)"
+    }
+
+    private var sizeWords: String {
+        guard let mtu = self.child.mtu, let path = self.child.pathMTU, let mss = self.child.mss else { return "" }
+        return "     mtu \(mtu) (path \(path)), mss clamped to \(mss)"
     }
 
     private var counterLines: [String] {

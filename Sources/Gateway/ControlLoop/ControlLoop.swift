@@ -57,7 +57,7 @@ final class ControlLoop {
 
     /// Something happened in the data plane.
     func receive(_ event: DataPlaneEvent) {
-        self.log.debug("kernel: \(EventText.line(for: event))")
+        self.log.debug("data plane: \(EventText.line(for: event))")
         self.handle(.dataPlaneEvent(event))
     }
 

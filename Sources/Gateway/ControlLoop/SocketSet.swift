@@ -14,20 +14,23 @@ struct SocketSet: DatagramOutlet {
     let all: [BoundSocket]
 
     /// Binds them; other ports than those of IKE are for tests. A busy port is an error; a host without IPv6 is
-    /// not.
+    /// not. `kernelTakesESP` leaves us only IKE on 4500.
     init(
-        ike: UInt16 = IKEPort.ike, natTraversal: UInt16 = IKEPort.natTraversal, log: EventLog
+        ike: UInt16 = IKEPort.ike, natTraversal: UInt16 = IKEPort.natTraversal, kernelTakesESP: Bool = true,
+        log: EventLog
     ) throws(StartupError) {
+        let role: IKESocket.Role = kernelTakesESP ? [.bypassesPolicies, .takesESP] : .bypassesPolicies
         do throws(IOFault) {
-            self.all = try Self.bind(.v4, ike, natTraversal) + Self.bindIPv6(ike, natTraversal, log)
+            self.all =
+                try Self.bind(.v4, ike, natTraversal, role) + Self.bindIPv6(ike, natTraversal, role, log)
         } catch { throw StartupError("cannot listen on \(error.object): \(error.text)") }
     }
 
     private static func bindIPv6(
-        _ ike: UInt16, _ natTraversal: UInt16, _ log: EventLog
+        _ ike: UInt16, _ natTraversal: UInt16, _ role: IKESocket.Role, _ log: EventLog
     ) throws(IOFault) -> [BoundSocket] {
         do throws(IOFault) {
-            return try self.bind(.v6, ike, natTraversal)
+            return try self.bind(.v6, ike, natTraversal, role)
         } catch {
             guard error.errno != Errno.addressInUse else { throw error }
             log.warning("no IPv6, which peers can then not use: \(error)")
@@ -36,12 +39,12 @@ struct SocketSet: DatagramOutlet {
     }
 
     private static func bind(
-        _ family: AddressFamily, _ ike: UInt16, _ natTraversal: UInt16
+        _ family: AddressFamily, _ ike: UInt16, _ natTraversal: UInt16, _ role: IKESocket.Role
     ) throws(IOFault) -> [BoundSocket] {
         let first = try IKESocket(
             bindingTo: Endpoint(family.unspecified, ike), role: [.bypassesPolicies])
         let second = try IKESocket(
-            bindingTo: Endpoint(family.unspecified, natTraversal), role: [.bypassesPolicies, .takesESP])
+            bindingTo: Endpoint(family.unspecified, natTraversal), role: role)
         return [BoundSocket(socket: first, kind: .ike), BoundSocket(socket: second, kind: .natTraversal)]
     }
 

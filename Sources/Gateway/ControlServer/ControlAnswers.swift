@@ -39,7 +39,8 @@ final class ControlAnswers {
             config: self.session.configReport(clock),
             listen: self.loop.outlet.endpoints.map { ListenReport(endpoint: $0.description) },
             dataPlane: DataPlaneReport(
-                name: self.loop.dataPlane.description, reason: self.session.dataPlaneReason),
+                name: self.loop.dataPlane.description, reason: self.session.dataPlaneReason,
+                dropped: self.loop.dataPlane.dropped),
             halfOpen: self.loop.engine.halfOpenCount, dropped: self.dropped(), peers: reporter.reports(),
             unmatchedFailures: failures.isEmpty ? nil : failures)
     }

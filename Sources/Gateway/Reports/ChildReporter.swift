@@ -20,6 +20,11 @@ struct ChildReporter {
             replayWindow: spec.replayWindow, installedAt: self.clock.timestamp(snapshot.installedAt))
         // No `rekeyAt`: this version leaves rekeying to the peer, so there is no time to promise.
         report.expiresAt = snapshot.expiresAt.map(self.clock.timestamp)
+        if let size = self.dataPlane.tunnelSize(spec) {
+            report.mtu = size.inner
+            report.pathMTU = size.path
+            report.mss = size.mss
+        }
         if snapshot.state != "deleting" { self.addCounters(to: &report, spec) }
         return report
     }

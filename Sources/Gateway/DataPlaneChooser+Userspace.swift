@@ -1,0 +1,57 @@
+internal import CryptoIPsecMB
+internal import CryptoOpenSSL
+internal import IKECore
+internal import IPsecModel
+internal import LinuxIO
+internal import UserspaceESP
+
+extension DataPlaneChooser {
+    /// Opens what our own engine needs, while this thread still may: a TUN device, raw sockets, a table of routes.
+    ///
+    /// What is missing and has a substitute is said in the log; what has none is the error.
+    func openUserspace(_ reason: String, _ sockets: SocketSet) throws(StartupError) -> ChosenDataPlane {
+        do throws(IOFault) {
+            let tun = try TunDevice(name: "culvert%d")
+            let packets = try self.packetSockets(sockets)
+            let engine = try UserspaceDataPlane(
+                try self.interface(tun), sockets: TunnelSockets(packets), provider: self.ciphers())
+            self.log.notice("data plane \(engine.description): \(reason)")
+            for sentence in tun.missing + packets.flatMap(\.missing) { self.log.notice(sentence) }
+            for warning in Host.forwardingWarnings() { self.log.warning(warning) }
+            return ChosenDataPlane(engine: .userspace(engine), reason: reason)
+        } catch {
+            throw StartupError("\(reason), and culvertd cannot carry ESP itself: \(error.object): \(error.text)")
+        }
+    }
+
+    /// The sockets on UDP 4500, and bare ESP where this host allows it.
+    private func packetSockets(_ sockets: SocketSet) throws(IOFault) -> [PacketSocket] {
+        var all: [PacketSocket] = []
+        for bound in sockets.all where bound.kind == .natTraversal {
+            all.append(try PacketSocket(sharing: bound.socket, mark: TunnelInterface.mark))
+        }
+        for family in all.map(\.family) {
+            do throws(IOFault) {
+                all.append(try PacketSocket(rawESP: family, mark: TunnelInterface.mark))
+            } catch {
+                // Peers without a NAT are then made to use UDP as well.
+                self.log.warning("no bare ESP (\(error.text)): all of it travels in UDP")
+                return all.filter { $0.kind == .udp }
+            }
+        }
+        return all
+    }
+
+    private func interface(_ tun: TunDevice) throws(IOFault) -> TunnelInterface {
+        do throws(KernelFault) {
+            return try TunnelInterface(tun)
+        } catch {
+            throw IOFault(operation: error.operation, object: tun.name, errno: error.errno, text: "\(error)")
+        }
+    }
+
+    /// The faster library where it is there and computes what OpenSSL computes.
+    private func ciphers() -> any ESPTransformProvider {
+        OpenSSLProvider()
+    }
+}
