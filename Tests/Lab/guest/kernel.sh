@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Prepares the guest's kernel, which nobody else uses. Never on the host.
+# Prepares the kernel of a guest in User-Mode Linux, which nobody else uses.
 
 kernel_prepare() {
     load_modules

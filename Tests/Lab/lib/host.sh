@@ -1,12 +1,23 @@
 # shellcheck shell=bash
-# Host side: booting guests and getting rid of them. A guest is User-Mode Linux on the host's own root file system; it
-# writes to its directory under $LAB_OUT only.
+# Host side: booting guests and getting rid of them. A guest is User-Mode Linux on the host's own root file system, or (LAB_KERNEL
+# is host) network, mount and PID namespaces of the host's kernel; it writes to its directory under $LAB_OUT only.
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${LAB_KERNEL:=uml}"
+
+# The settings that guests read: for $LAB_OUT/env. Where the kernel has no ESP, the peers use strongSwan's own.
+guest_settings() {
+    local peers=kernel
+    [ "$LAB_KERNEL:$DATA_PLANE" != host:userspace ] || peers=libipsec
+    cat <<ENV
+export LAB_KERNEL='$LAB_KERNEL' DATA_PLANE='$DATA_PLANE' PEER_PLANE='$peers'
+export RESPONDER='$RESPONDER' CULVERT_BIN='${CULVERT_BIN:-}' LONG='${LONG:-}'
+ENV
+}
 
 # The one directory of this run: what guests and host share, and the guests' own small files.
 lab_begin() {
-    command -v linux.uml >/dev/null || { echo "linux.uml is missing: run Scripts/install-deps" >&2; return 1; }
+    guest_possible
     LAB_OUT=$(mktemp -d "${TMPDIR:-/tmp}/culvert-lab.XXXXXX")
     mkdir "$LAB_OUT/guests" "$LAB_OUT/uml"
     trap lab_end EXIT
@@ -24,13 +35,32 @@ lab_end() {
     rm -rf "$LAB_OUT"
 }
 
+guest_possible() {
+    if [ "$LAB_KERNEL" = uml ]; then
+        command -v linux.uml >/dev/null || { echo "linux.uml is missing: run Scripts/install-deps" >&2; return 1; }
+    else
+        [ "$(id -u)" = 0 ] || { echo "the host's kernel gives namespaces and TUN devices to root only" >&2; return 1; }
+        [ -c /dev/net/tun ] || { echo "/dev/net/tun is missing: modprobe tun, or give the container this device" >&2; return 1; }
+    fi
+}
+
 # guest_boot NAME TASK: boots a guest in the background; GUEST_PID is its process group. The console goes to NAME.console.
 guest_boot() {
+    "guest_boot_$LAB_KERNEL" "$@"
+    : >"$LAB_OUT/guests/$GUEST_PID"
+}
+
+guest_boot_host() { # NAME TASK
+    setsid unshare --net --mount --pid --fork --kill-child env LAB_DIR="$LAB_DIR" LAB_OUT="$LAB_OUT" LAB_TASK="$2" GUEST="$1" \
+        bash "$LAB_DIR/guest/init-host" </dev/null >"$LAB_OUT/$1.console" 2>&1 &
+    GUEST_PID=$!
+}
+
+guest_boot_uml() { # NAME TASK
     TMPDIR=$(guest_memory_dir) setsid linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ ro \
-        init="$LAB_DIR/guest/init" con=null con0=fd:0,fd:1 ssl=null quiet uml_dir="$LAB_OUT/uml/" umid="$1" \
+        init="$LAB_DIR/guest/init-uml" con=null con0=fd:0,fd:1 ssl=null quiet uml_dir="$LAB_OUT/uml/" umid="$1" \
         LAB_DIR="$LAB_DIR" LAB_OUT="$LAB_OUT" LAB_TASK="$2" GUEST="$1" </dev/null >"$LAB_OUT/$1.console" 2>&1 &
     GUEST_PID=$!
-    : >"$LAB_OUT/guests/$GUEST_PID"
 }
 
 # The guest's memory is a deleted file. A container's /dev/shm may be too small for it, and then the guest dies of SIGBUS.

@@ -10,6 +10,9 @@ ping_through() {
     grep -q ' 0% packet loss' "$LAB_TMP/ping.out" || fail "$from lost pings to $address: $(grep loss "$LAB_TMP/ping.out")"
 }
 
+# Data bytes of a ping that fits into one ESP packet; libipsec's device has an MTU of 1400, whatever the path has.
+largest_ping() { if [ "$PEER_PLANE" = libipsec ]; then echo 1372; else echo 1380; fi; }
+
 no_ping_through() {
     refute "$1 reaches $2, which it must not" in_ns "$1" ping -n -c 1 -W 1 "$2"
 }

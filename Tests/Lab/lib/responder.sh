@@ -98,6 +98,7 @@ culvert_config() {
     mkdir -p "$SITE_DIR/gwb"
     {
         printf 'retransmit_timeout = 1.0\nretransmit_base = 1.3\nretransmit_tries = 4\n'
+        [ "$DATA_PLANE" = kernel ] || echo "data_plane = $DATA_PLANE"
         [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
         b_connections
     } >"$CULVERT_CONF"

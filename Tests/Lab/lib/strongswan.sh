@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# strongSwan as a gateway: one charon per site, in the site's namespace, with a /run of its own (charon's PID file has a
-# fixed path), driven by swanctl. SITE is gwa, gwb or gwc, which are namespaces as well.
+# strongSwan as a gateway, with ESP of the kernel or in user space: one charon per site, in the site's namespace, with a /run of
+# its own (charon's PID file has a fixed path), driven by swanctl. SITE is gwa, gwb or gwc, which are namespaces as well.
 
 CHARON=/usr/lib/ipsec/charon
 
@@ -10,8 +10,8 @@ swan_config() {
     mkdir -p "$SITE_DIR/$1/run"
     cat >"$SITE_DIR/$1/strongswan.conf" <<CONF
 charon {
-    load = random nonce openssl kdf kernel-netlink socket-default vici updown
-    install_routes = no
+    load = random nonce openssl kdf $(swan_kernel_plugins "$1") socket-default vici updown
+    install_routes = $([ "$(plane_of "$1")" = libipsec ] && echo yes || echo no)
     plugins { vici { socket = unix://$SITE_DIR/$1/vici } }
     retransmit_timeout = 1.0
     retransmit_base = 1.3
@@ -30,6 +30,11 @@ charon {
 }
 swanctl { load = openssl random }
 CONF
+}
+
+# kernel-libipsec is strongSwan's ESP in user space: its own TUN device, always in UDP, routes in table 220.
+swan_kernel_plugins() {
+    if [ "$(plane_of "$1")" = libipsec ]; then echo "kernel-libipsec kernel-netlink"; else echo "kernel-netlink"; fi
 }
 
 # swan_start SITE: starts charon and loads SITE's swanctl.conf.

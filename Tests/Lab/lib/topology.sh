@@ -23,6 +23,9 @@ netns add nat
 netns add inet
 netns add gwb
 netns add hostb
+BATCH
+    [ "$LAB_KERNEL" = uml ] || routers_on_host
+    ip -batch - <<'BATCH'
 link add eth0 netns hosta type veth peer name lan netns gwa
 link add eth0 netns hostc type veth peer name lan netns gwc
 link add wan netns gwa type veth peer name gwa netns nat
@@ -40,6 +43,16 @@ BATCH
     nat_ns
     inet_ns
     nat_on
+}
+
+# A guest's own kernel has these settings for all namespaces (guest/kernel.sh). Routers that still look for duplicates of their
+# IPv6 addresses drop packets.
+routers_on_host() {
+    local router
+    for router in gwa gwc nat inet gwb; do
+        in_ns "$router" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; cd /proc/sys/net/ipv6/conf
+            echo 1 >all/forwarding; echo 0 >default/accept_dad; echo 0 >all/accept_dad'
+    done
 }
 
 batch_in() { ip -n "$1" -batch -; }
