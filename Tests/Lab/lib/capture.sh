@@ -36,6 +36,9 @@ NATT_ESP='udp port 4500 and udp[4:2] > 12 and udp[8:4] != 0'
 # ARP and IPv6's neighbour and listener discovery are no traffic of the sites.
 SITES='(ip or ip6) and not dst net ff02::/16 and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)'
 
+# A piece of an IP packet, and one that is not the first.
+FRAGMENT='ip[6:2] & 0x3fff != 0 or ip6 proto 44' LATER_FRAGMENT='ip[6:2] & 0x1fff != 0'
+
 # Nothing but IKE on 500 and what UDP 4500 carries.
 expect_only_udp_encapsulated() {
     expect_not_captured "something that is neither UDP 500 nor UDP 4500" "$SITES and not (udp port 500 or udp port 4500)"
