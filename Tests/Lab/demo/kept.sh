@@ -47,12 +47,14 @@ kept_stop() {
 }
 
 kept_instructions() {
-    cat <<'TEXT'
+    local tables="ip -s xfrm state"
+    [ "$DATA_PLANE" = kernel ] || tables="ip route show table 17238"
+    cat <<TEXT
 
 It goes on running. Namespaces: hosta gwa nat inet gwb hostb. To play with it:
   Scripts/demo in gwb culvert status
   Scripts/demo in gwb culvert sa show site-a
-  Scripts/demo in gwb ip -s xfrm state
+  Scripts/demo in gwb $tables
   Scripts/demo in hosta ping -c 3 10.2.0.2
   Scripts/demo in gwa swanctl --rekey --child net
   Scripts/demo in nat conntrack -F                (the NAT forgets its mappings)

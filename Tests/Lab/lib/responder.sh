@@ -5,6 +5,7 @@
 : "${RESPONDER:=culvert}"
 : "${B_LOCAL_TS:=10.2.0.0/24}" "${B_REMOTE_TS:=10.1.0.0/24}"
 : "${B_CONNECTION:=}" "${B_CHILD:=}"          # added to both connections and to their children
+: "${B_DATA_PLANE:=$([ "$DATA_PLANE" = kernel ] && echo auto || echo "$DATA_PLANE")}"     # auto finds out what the kernel can
 : "${B_COOKIE_THRESHOLD:=}" "${B_SITES:=ac}" "${B_ID_A:=a.example.org}"
 
 b_connection() { # NAME ID REMOTE_TS
@@ -98,7 +99,7 @@ culvert_config() {
     mkdir -p "$SITE_DIR/gwb"
     {
         printf 'retransmit_timeout = 1.0\nretransmit_base = 1.3\nretransmit_tries = 4\n'
-        [ "$DATA_PLANE" = kernel ] || echo "data_plane = $DATA_PLANE"
+        [ "$B_DATA_PLANE" = auto ] || echo "data_plane = $B_DATA_PLANE"
         [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
         b_connections
     } >"$CULVERT_CONF"

@@ -3,9 +3,8 @@
 
     inject.py CAPTURE FIRST COUNT [CHANGE...]      packets FIRST, FIRST+1, ... (0 is the first) of a tcpdump file
 
-    cut=N       without the last N bytes of the UDP payload         keep=N      only its first N bytes
-    flip=N      with bit N of the payload inverted                  flip=each   once for each bit of the payload
-    ahead=N     with the ESP sequence number N higher               spi=HEX     with another SPI
+    ahead=N     with the ESP sequence number N higher       spi=HEX     with another SPI
+    keep=each   once cut short to each length               flip=each   once with each bit after the ESP header inverted
 
 Prints how many packets it sent. Must run as root where the way to the destination begins."""
 import socket, struct, sys
@@ -52,19 +51,15 @@ def changed(payload, changes):
     results = [payload]
     for change in changes:
         name, value = change.split("=")
-        if name == "cut":
-            results = [each[:len(each) - int(value)] for each in results]
-        elif name == "keep":
-            results = [each[:int(value)] for each in results]
+        if change == "keep=each":
+            results = [each[:length] for each in results for length in range(len(each))]
+        elif change == "flip=each":
+            results = [inverted(each, bit) for each in results for bit in range(64, len(each) * 8)]
         elif name == "ahead":
             results = [each[:4] + struct.pack(">I", int.from_bytes(each[4:8], "big") + int(value) & 0xFFFFFFFF) + each[8:]
                        for each in results]
         elif name == "spi":
             results = [bytes.fromhex(value) + each[4:] for each in results]
-        elif name == "flip" and value == "each":
-            results = [inverted(each, bit) for each in results for bit in range(len(each) * 8)]
-        elif name == "flip":
-            results = [inverted(each, int(value)) for each in results]
         else:
             sys.exit(f"inject.py: what is {change}?")
     return results
