@@ -128,7 +128,7 @@ fixed_ours() { if [ "$RESPONDER" = culvert ]; then fixed_tunnel "$@"; else fixed
 
 fixed_ours_end() { if [ "$RESPONDER" = culvert ]; then tunnel_stop "$@"; else kernel_forgets "$@"; fi; }
 
-# fixed_tunnel SITE CIPHER: esp-tunnel at gwa or gwb, with routes for what is behind the other.
+# fixed_tunnel SITE CIPHER: esp-tunnel at gwa or gwb; it routes what is behind the other into its device.
 fixed_tunnel() {
     local site=$1 cipher=$2 other ours theirs spi_in=$SPI_TO_B spi_out=$SPI_TO_A options=$TUNNEL_OPTIONS
     other=$(far_end "$site") ours=$(site_number "$site") theirs=$(site_number "$(far_end "$site")")
@@ -142,26 +142,23 @@ fixed_tunnel() {
         $options >"$LAB_TMP/tunnel-$site.log" 2>&1 &
     echo $! >"$SITE_DIR/tunnel-$site.pid"
     track $!
-    wait_until 10 "esp-tunnel of $site has its device" tunnel_ready "$site" "$!"
-    ip -n "$site" link set "$TUNNEL_DEVICE" up
-    ip -n "$site" route replace "10.$theirs.0.0/24" dev "$TUNNEL_DEVICE"
-    ip -n "$site" route replace "fd00:$theirs::/64" dev "$TUNNEL_DEVICE"
+    wait_until 10 "esp-tunnel of $site is ready" tunnel_ready "$site" "$!"
 }
 
 tunnel_ready() { # SITE PID
     running "$2" || fail "esp-tunnel of $1 ended at once: $(tail -n 3 "$LAB_TMP/tunnel-$1.log")"
-    ip -n "$1" link show "$TUNNEL_DEVICE"
+    grep -q '^ready' "$LAB_TMP/tunnel-$1.log"
 }
 
 tunnel_pid() { cat "$SITE_DIR/tunnel-$1.pid"; }
 
-# tunnel_counter SITE KEY: one number of what esp-tunnel prints on SIGUSR1. (It keeps what it printed before.)
+# tunnel_counter SITE KEY: one number of what esp-tunnel prints on SIGUSR1; 0 if it is not there.
 tunnel_counter() {
-    local before
-    before=$(grep -c "$2=" "$LAB_TMP/tunnel-$1.log" || true)
+    local log=$LAB_TMP/tunnel-$1.log before
+    before=$(grep -c 'packets_in=' "$log" || true)
     kill -USR1 "$(tunnel_pid "$1")"
-    wait_until 5 "esp-tunnel of $1 prints $2" eval "[ \"\$(grep -c '$2=' '$LAB_TMP/tunnel-$1.log')\" -gt $before ]"
-    grep -o "\\b$2=[0-9]*" "$LAB_TMP/tunnel-$1.log" | tail -n 1 | cut -d= -f2
+    wait_until 5 "esp-tunnel of $1 prints its counters" eval "[ \"\$(grep -c packets_in= '$log')\" -gt $before ]"
+    grep 'packets_in=' "$log" | tail -n 1 | grep -o "\b$2=[0-9]*" | cut -d= -f2 | grep . || echo 0
 }
 
 tunnel_stop() { # SITE

@@ -71,7 +71,10 @@ policy_count() { "policy_count_$(plane_of "$1")" "$1"; }
 # Without the per-socket policies, which every IKE daemon has.
 policy_count_kernel() { ip -n "$1" xfrm policy | grep -cE '^[[:space:]]*dir (in|out|fwd)' || true; }
 
-policy_count_culvert() { ip -n "$1" route show table "$CULVERT_TABLE" 2>/dev/null | grep -c . || true; }
+# What Culvert keeps out of the tunnel has `throw` routes.
+policy_count_culvert() { culvert_routes "$1" | grep -c ' dev ' || true; }
+
+culvert_routes() { { ip -n "$1" route show table "$CULVERT_TABLE"; ip -n "$1" -6 route show table "$CULVERT_TABLE"; } 2>/dev/null; }
 
 policy_count_libipsec() { ip -n "$1" route show table "$LIBIPSEC_TABLE" 2>/dev/null | grep -c . || true; }
 
@@ -82,13 +85,16 @@ policies_for() {
     [ "$(policy_count "$1")" = $((each * $2)) ]
 }
 
-nothing_left() { [ "$(state_count "$1")" = 0 ] && [ "$(policy_count "$1")" = 0 ]; }
+nothing_left() {
+    [ "$(state_count "$1")" = 0 ] && [ "$(policy_count "$1")" = 0 ] || return 1
+    [ "$(plane_of "$1")" != culvert ] || [ -z "$(culvert_routes "$1")" ]
+}
 
 # When the daemon has ended, its device and its rules are gone as well. (charon leaves its rule behind.)
 nothing_left_of_daemon() {
     nothing_left "$1" || return 1
     [ "$(plane_of "$1")" = culvert ] || return 0
-    [ -z "$(ip -n "$1" link show type tun)" ] && ! ip -n "$1" rule | grep -q "$CULVERT_TABLE"
+    [ -z "$(ip -n "$1" link show type tun)" ] && ! { ip -n "$1" rule; ip -n "$1" -6 rule; } | grep -q "$CULVERT_TABLE"
 }
 
 # selectors NAMESPACE: "OURS THEIRS" of each CHILD_SA.
