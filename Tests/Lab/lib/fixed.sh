@@ -135,8 +135,10 @@ fixed_tunnel() {
     [ "$site" = gwb ] || { spi_in=$SPI_TO_A spi_out=$SPI_TO_B; }
     [ "$ENCAP" = udp ] || options+=" --bare"
     [ "$ESN" = no ] || options+=" --esn"
+    # What an earlier one said must not count.
+    rm -f "$LAB_TMP/tunnel-$site.log"
     # shellcheck disable=SC2086
-    ip netns exec "$site" "$CULVERT_BIN/esp-tunnel" "$TUNNEL_DEVICE" "$(address_of "$site")" "$(address_of "$other")" 4500 "$cipher" \
+    ip netns exec "$site" stdbuf -oL "$CULVERT_BIN/esp-tunnel" "$TUNNEL_DEVICE" "$(address_of "$site")" "$(address_of "$other")" 4500 "$cipher" \
         --key "$(keymat "$cipher")" --spi-in "$spi_in" --spi-out "$spi_out" \
         --local-ts "10.$ours.0.0/24" --local-ts "fd00:$ours::/64" --remote-ts "10.$theirs.0.0/24" --remote-ts "fd00:$theirs::/64" \
         $options >"$LAB_TMP/tunnel-$site.log" 2>&1 &
@@ -147,7 +149,7 @@ fixed_tunnel() {
 
 tunnel_ready() { # SITE PID
     running "$2" || fail "esp-tunnel of $1 ended at once: $(tail -n 3 "$LAB_TMP/tunnel-$1.log")"
-    grep -q '^ready' "$LAB_TMP/tunnel-$1.log"
+    [ -e "$LAB_TMP/tunnel-$1.log" ] && grep -q '^ready' "$LAB_TMP/tunnel-$1.log"
 }
 
 tunnel_pid() { cat "$SITE_DIR/tunnel-$1.pid"; }
