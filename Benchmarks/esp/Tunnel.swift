@@ -35,7 +35,9 @@ struct Tunnel {
         let bound = try IKESocket(bindingTo: child.path.local, role: [])
         let family = child.path.local.address.family
         let mark = TunnelInterface.mark
-        var sockets = [try PacketSocket(sharing: bound, mark: mark, allowing: self.options.noOffload ? [] : .all)]
+        var sockets = [
+            try PacketSocket(sharing: bound, mark: mark, allowing: self.options.noOffload ? [] : .all)
+        ]
         if self.options.bare { sockets.append(try PacketSocket(rawESP: family, mark: mark)) }
         for sentence in tun.missing + sockets.flatMap(\.missing) { StandardOutput.write(line: sentence) }
         let plane = try UserspaceDataPlane(

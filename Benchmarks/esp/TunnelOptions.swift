@@ -11,7 +11,10 @@ struct TunnelOptions: ParsableArguments {
     var remote: String
     @Argument(help: "The UDP port of both ends.")
     var port: UInt16
-    @Argument(help: "aes128gcm16, aes256gcm16, chacha20poly1305, aes128-sha256, aes256-sha256, aes256-sha384, aes256-sha512")
+    @Argument(
+        help:
+            "aes128gcm16, aes256gcm16, chacha20poly1305, aes128-sha256, aes256-sha256, aes256-sha384, aes256-sha512"
+    )
     var cipher: String
 
     @Flag(help: "Sequence numbers of 64 bits.")
@@ -50,7 +53,8 @@ struct TunnelOptions: ParsableArguments {
         // Without a network of the peer's, everything that is routed here by hand may go there.
         let everything = ["0.0.0.0/0", "::/0"]
         return ChildSASpec(
-            reqid: ReqID.range.lowerBound, inboundSPI: ESPSPI(inbound), outboundSPI: ESPSPI(outbound), path: path,
+            reqid: ReqID.range.lowerBound, inboundSPI: ESPSPI(inbound), outboundSPI: ESPSPI(outbound),
+            path: path,
             suite: suite, inboundKeys: keys, outboundKeys: keys,
             localSelectors: try Self.selectors(self.localTs),
             remoteSelectors: try Self.selectors(self.remoteTs.isEmpty ? everything : self.remoteTs),
@@ -75,7 +79,8 @@ struct TunnelOptions: ParsableArguments {
             "aes256-sha512": .init(encryption: .aesCBC, keyLength: 256, integrity: .hmacSHA512),
         ]
         guard let protection = suites[self.cipher] else {
-            throw ValidationError("'\(self.cipher)' is none of \(suites.keys.sorted().joined(separator: ", "))")
+            throw ValidationError(
+                "'\(self.cipher)' is none of \(suites.keys.sorted().joined(separator: ", "))")
         }
         return ESPSuite(
             protection: protection, sequenceNumbers: self.esn ? .extended : .short, keyExchange: nil)

@@ -20,7 +20,8 @@ extension DataPlaneChooser {
             for warning in Host.forwardingWarnings() { self.log.warning(warning) }
             return ChosenDataPlane(engine: .userspace(engine), reason: reason)
         } catch {
-            throw StartupError("\(reason), and culvertd cannot carry ESP itself: \(error.object): \(error.text)")
+            throw StartupError(
+                "\(reason), and culvertd cannot carry ESP itself: \(error.object): \(error.text)")
         }
     }
 

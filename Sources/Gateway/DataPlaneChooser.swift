@@ -51,7 +51,8 @@ struct DataPlaneChooser {
 
     /// Does what the configuration says, and for `auto` asks the kernel; says in one sentence what to do if the engine
     /// that is demanded cannot be had.
-    func choose(probe: () -> Result<Void, KernelFault> = KernelDataPlane.probe) throws(StartupError) -> Choice {
+    func choose(probe: () -> Result<Void, KernelFault> = KernelDataPlane.probe) throws(StartupError) -> Choice
+    {
         switch self.configuration.dataPlane {
         case .userspace: return .userspace(reason: "the configuration asks for it")
         case .kernel:

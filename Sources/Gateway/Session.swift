@@ -61,6 +61,10 @@ final class Session {
             return .failure(ControlError(.badConfiguration, error.sentence, diagnostics: error.diagnostics))
         }
         for line in loaded.warningLines { self.log.warning(line) }
+        let plane = loaded.configuration.dataPlane
+        if plane != self.configuration.dataPlane {
+            self.log.warning("data_plane = \(plane.rawValue) comes into force when culvertd starts anew")
+        }
         let report = self.bringIntoForce(loaded, loop, now)
         let names =
             report.added.map { "+\($0)" } + report.changed.map { "~\($0)" } + report.removed.map { "-\($0)" }

@@ -37,7 +37,8 @@ package struct PackedEndpoint: Hashable, Sendable, BitwiseCopyable {
 
     /// True if both are the same; inlined, as it is asked for each packet.
     @inlinable package static func == (left: PackedEndpoint, right: PackedEndpoint) -> Bool {
-        left.addressLow == right.addressLow && left.addressHigh == right.addressHigh && left.port == right.port
+        left.addressLow == right.addressLow && left.addressHigh == right.addressHigh
+            && left.port == right.port
             && (left.family == .v6) == (right.family == .v6)
     }
 

@@ -18,7 +18,9 @@ enum Samples {
         reportedAt: now, version: "1.0.0", startedAt: time("2026-11-20T08:19:07Z"), uptimeSeconds: 274_320,
         config: config,
         listen: [ListenReport(endpoint: "192.168.1.10:500"), ListenReport(endpoint: "[::]:4500")],
-        dataPlane: DataPlaneReport(name: "kernel-xfrm (Linux 6.12)", reason: "the kernel accepts ESP states"),
+        dataPlane: DataPlaneReport(
+            name: "userspace-esp (culvert0, OpenSSL 3.0.19)", reason: "the kernel has no ESP",
+            dropped: ["unknown_spi": 3]),
         halfOpen: 2, dropped: ["malformed": 7, "unknown IKE SPI": .max], peers: [hq, warehouse],
         unmatchedFailures: [stranger])
 
@@ -71,6 +73,9 @@ enum Samples {
         child.late = 12
         child.badICV = 0
         child.sequenceOut = 511_188
+        child.mtu = 1_438
+        child.pathMTU = 1_500
+        child.mss = 1_398
         child.rekeyAt = time("2026-11-23T13:12:17Z")
         child.expiresAt = time("2026-11-23T13:18:17Z")
         return child

@@ -227,6 +227,22 @@ import Testing
         #expect(status.uptimeSeconds >= 0)
     }
 
+    @Test func `status has what the data plane dropped, if it counts that`() throws {
+        let site = try Site()
+        #expect(try self.reply(StatusReport.self, site, .status).dataPlane.dropped == nil)
+        site.plane.dropped = ["unknown_spi": 3]
+        #expect(try self.reply(StatusReport.self, site, .status).dataPlane.dropped == ["unknown_spi": 3])
+    }
+
+    @Test func `a child has the tunnel's sizes, if the data plane knows them`() throws {
+        let site = try Site()
+        try site.connect()
+        #expect(site.report("site-a")?.children.first?.mtu == nil)
+        site.plane.size = TunnelSize(inner: 1_438, path: 1_500, mss: 1_398)
+        let child = try #require(site.report("site-a")?.children.first)
+        #expect([child.mtu, child.pathMTU, child.mss] == [1_438, 1_500, 1_398])
+    }
+
     @Test func `status counts what was dropped, and only that`() throws {
         let site = try Site()
         #expect(try self.reply(StatusReport.self, site, .status).dropped == [:])

@@ -68,7 +68,7 @@ import Testing
 
     static let bad: [(String, String)] = [
         (Site.configuration().replacing("remote_ts", with: "remote_tss"), "has errors"),
-        ("connections {", "has errors"), (Site.configuration(dataPlane: "userspace"), "not in this version"),
+        ("connections {", "has errors"),
         ("\u{0}\u{1}", "has errors"),
     ]
 
@@ -90,6 +90,31 @@ import Testing
         #expect(site.log.says("error", "reload refused"))
         // What is in force is what was loaded, and the file on disk is another one.
         #expect(site.session.configReport(WallClock(instant: ControlLoop.now())).changedOnDisk)
+    }
+
+    @Test func `another data plane waits for the next start, and the log says so`() throws {
+        let site = try Site()
+        try site.connect()
+        try site.rewrite(Site.configuration(dataPlane: "userspace"))
+        #expect(try self.reload(site).changed == [])
+        #expect(site.log.says("warning", "data_plane = userspace comes into force when culvertd starts anew"))
+        #expect(site.report("site-a")?.state == .established)
+    }
+
+    @Test func `a data plane that has UDP alone makes every connection encapsulate, after a reload too`()
+        throws
+    {
+        let site = try Site()
+        let path = site.folder.path + "/culvert.conf"
+        let now = ControlLoop.now()
+        let session = Session(
+            file: try LoadedConfiguration.load(path: path, now: now), startedAt: now, dataPlaneReason: "test",
+            encapsulatesAll: true, log: site.log.log())
+        #expect(session.configuration.connections.allSatisfy { $0.forcesEncapsulation })
+        _ = session.reload(site.loop)
+        #expect(session.configuration.connections.count == 2)
+        #expect(session.configuration.connections.allSatisfy { $0.forcesEncapsulation })
+        #expect(site.session.configuration.connections.allSatisfy { !$0.forcesEncapsulation })
     }
 
     @Test func `a file that is gone leaves the configuration in force`() throws {

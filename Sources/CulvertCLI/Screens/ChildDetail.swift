@@ -49,7 +49,9 @@ struct ChildDetail {
     }
 
     private var sizeWords: String {
-        guard let mtu = self.child.mtu, let path = self.child.pathMTU, let mss = self.child.mss else { return "" }
+        guard let mtu = self.child.mtu, let path = self.child.pathMTU, let mss = self.child.mss else {
+            return ""
+        }
         return "     mtu \(mtu) (path \(path)), mss clamped to \(mss)"
     }
 

@@ -97,6 +97,14 @@ package enum AddressFamily: Hashable, Sendable, BitwiseCopyable {
     case v4
     case v6
 
+    /// Inlined, unlike what the compiler would make: it is asked for each packet.
+    @inlinable package static func == (left: AddressFamily, right: AddressFamily) -> Bool {
+        switch (left, right) {
+        case (.v4, .v4), (.v6, .v6): return true
+        case (.v4, .v6), (.v6, .v4): return false
+        }
+    }
+
     /// Bits of an address: 32 or 128.
     package var bitWidth: Int { self == .v4 ? 32 : 128 }
 

@@ -14,9 +14,15 @@ final class FakeDataPlane: DataPlane {
     var failing: [Call: Int32] = [:]
     /// What `statistics` tells.
     var counters: (inbound: SAStatistics, outbound: SAStatistics) = (SAStatistics(), SAStatistics())
+    /// What `dropped` tells.
+    var dropped: [String: UInt64]?
+    /// What `tunnelSize` tells.
+    var size: TunnelSize?
     private var lastSPI: UInt32 = 0xc000_0000
 
     var description: String { "fake" }
+
+    func tunnelSize(_ child: ChildSASpec) -> TunnelSize? { self.size }
 
     private func note(_ call: Call, _ text: String) throws(KernelFault) {
         // Looking changes nothing.
