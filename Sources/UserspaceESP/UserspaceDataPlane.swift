@@ -146,6 +146,7 @@ package final class UserspaceDataPlane: DataPlane {
 
     // MARK: Policies
 
+    // RFC-GAP: RFC 4301 §5.2 packets in clear from the peer's network, by another interface, are not refused.
     package func installPolicies(_ child: ChildSASpec) throws(KernelFault) {
         // Routes last: until a packet can be sealed, none is led here.
         let before = self.outbound.selectors

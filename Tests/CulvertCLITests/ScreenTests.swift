@@ -35,6 +35,19 @@ struct ScreenTests {
         #expect(status.contains("\nhq#8       established"))
     }
 
+    @Test func `a data plane with a long name has a line of its own`() throws {
+        var report = try site()
+        report.dataPlane.name =
+            "userspace-esp (culvert0, intel-ipsec-mb 1.3.0 (vaes_avx512), else OpenSSL 3.0.19)"
+        report.dataPlane.reason = "the kernel has no ESP"
+        let lines = StatusScreen(report: report, palette: .plain).text.split(separator: "\n")
+        #expect(lines[1].hasPrefix("listen  ") && lines[1].hasSuffix("(udp)"))
+        #expect(
+            lines[2]
+                == "        data plane userspace-esp (culvert0, intel-ipsec-mb 1.3.0 (vaes_avx512), "
+                + "else OpenSSL 3.0.19), the kernel has no ESP")
+    }
+
     @Test func `a changed file says which command reads it`() throws {
         var report = try site()
         report.config.changedOnDisk = true

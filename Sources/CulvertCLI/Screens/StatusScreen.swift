@@ -16,7 +16,7 @@ struct StatusScreen {
     /// The screen, with a newline after each line.
     var text: String {
         let lines =
-            [self.programLine, self.listenLine] + self.troubleLines + [""] + self.peerLines
+            [self.programLine] + self.listenLines + self.troubleLines + [""] + self.peerLines
             + self.reasonLines + [self.totalsLine]
         return lines.map { $0 + "\n" }.joined()
     }
@@ -31,9 +31,13 @@ struct StatusScreen {
             + "   config \(config.path) (loaded \(Units.date(config.loadedAt)), \(change))"
     }
 
-    private var listenLine: String {
-        "listen  \(self.listenWords)      data plane \(self.report.dataPlane.name)"
-            + (self.report.dataPlane.reason.isEmpty ? "" : ", \(self.report.dataPlane.reason)")
+    /// What would be too wide for most terminals stands on a line of its own.
+    private var listenLines: [String] {
+        let plane = self.report.dataPlane
+        let words = "data plane \(plane.name)" + (plane.reason.isEmpty ? "" : ", \(plane.reason)")
+        let listen = "listen  \(self.listenWords)"
+        guard listen.count + words.count > 132 else { return ["\(listen)      \(words)"] }
+        return [listen, "        \(words)"]
     }
 
     /// Endpoints of one address and transport together: `192.168.1.10:500, :4500 (udp)`.
