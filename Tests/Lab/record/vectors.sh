@@ -3,23 +3,7 @@
 #   vectors.sh DIR NAME SOURCE PSK IDI IDR
 # The wire comes from the capture, keys and plain text from the initiator's log, nonces from the messages themselves.
 set -eu
-
-# "LABEL <tab> HEX" for every dump in a charon log, in its order.
-dumps() {
-    awk '
-        match($0, / => [0-9]+ bytes/) {
-            want = substr($0, RSTART + 4) + 0
-            label = substr($0, 1, RSTART - 1); sub(/^[^]]*\] */, "", label)
-            hex = ""
-            if (!want) print label "\t"
-            next
-        }
-        want && /\] +[0-9]+: / {
-            line = $0; sub(/^[^]]*\] +[0-9]+: /, "", line)
-            for (i = 0; i < 16 && want; i++) { hex = hex substr(line, i * 3 + 1, 2); want-- }
-            if (!want) print label "\t" tolower(hex)
-        }' "$1"
-}
+. "$(dirname "$0")/charon-log.sh"
 
 # "SOURCE-ADDRESS SOURCE-PORT DESTINATION-PORT UDP-PAYLOAD-IN-HEX" for every UDP packet over IPv4 in a capture.
 datagrams() {
