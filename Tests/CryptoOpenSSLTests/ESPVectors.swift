@@ -20,7 +20,7 @@ struct ESPCase: Decodable, Sendable, CustomTestStringConvertible {
     private let inner: Hex?
     var testDescription: String { "\(self.name), \(self.number)" }
 
-    static let files = ["esp-combined", "esp-cbc", "linux-esp"]
+    static let files = ["esp-combined", "esp-cbc", "linux-esp", "strongswan-esp"]
 
     /// What the packet carries. An inner packet, an IPv4 one, has the trailer of RFC 4303 §2.4 to §2.6: octets that count up
     /// from 1 to the next multiple of 4 or of the cipher's block, how many they are, and 4.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The suites of record/esp, for both of its sides.
+# The suites of record/esp and record/libipsec, for both of their sides.
 
 # "NAME ALGORITHM KEY-BITS SALT-BYTES HASH INTEGRITY-BYTES", in the words of the vectors.
 esp_suites() {
@@ -31,3 +31,6 @@ key_hex() {
 
 encryption_key() { key_hex 16 $(($1 / 8 + $2)); } # KEY-BITS SALT-BYTES
 integrity_key() { key_hex 160 "$1"; } # BYTES
+
+# Data bytes of the pings of record/libipsec: AES-GCM has every length of padding, AES-CBC none and all of it.
+libipsec_pings() { echo 16 18 19 101 1200; }
