@@ -56,10 +56,14 @@ package final class OutboundSA {
     package func seal(
         _ memory: inout MutableSpan<UInt8>, at offset: Int, innerCount count: Int, nextHeader: UInt8
     ) -> Outcome {
+        // The bounds of the memory first: what is within them can be added up.
+        guard offset >= 0, count >= 0, count <= memory.count else { return .noRoom }
         let length = self.sealedLength(of: count)
-        guard offset >= 0, count >= 0, length <= memory.count - offset else { return .noRoom }
+        guard length <= memory.count - offset else { return .noRoom }
         // RFC 4303 §3.3.3: the number may not cycle.
-        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent else { return .exhausted }
+        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent else {
+            return .exhausted
+        }
         let number = self.counters.sequenceNumber &+ 1
         self.counters.sequenceNumber = number
         memory.store(self.spi.number, at: offset)
