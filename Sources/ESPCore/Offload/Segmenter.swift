@@ -31,9 +31,11 @@ package struct Segmenter {
                 self.partialChecksum = nil
                 return
             }
-            // Both are below 65,536.
+            // Both are below 65,536. Behind the IP header, so that the addresses stay those that were looked at.
             let field = start + header.checksumOffset
-            guard field + 2 <= packet.range.count, header.checksumOffset % 2 == 0 else { return nil }
+            guard start >= (packet.isIPv6 ? 40 : 20), field + 2 <= packet.range.count,
+                header.checksumOffset % 2 == 0
+            else { return nil }
             self.partialChecksum = (start, field)
         case .tcp4, .tcp6, .udp:
             guard let length = Self.headersLength(memory, packet, header.segmentation), header.segmentSize > 0
