@@ -60,8 +60,12 @@ struct Segment {
     /// Bytes of all headers.
     var headersLength: Int { self.payload.lowerBound - self.packet.range.lowerBound }
 
-    /// True if the checksum of the transport header is right.
-    func hasGoodChecksum(_ memory: Span<UInt8>) -> Bool {
+    /// True if the checksums of the IPv4 header and of the transport header are right.
+    func hasGoodChecksums(_ memory: Span<UInt8>) -> Bool {
+        if !self.packet.isIPv6 {
+            let header = InternetChecksum.sum(memory, self.packet.range.lowerBound..<self.transport)
+            guard InternetChecksum.fold(header) == 0xffff else { return false }
+        }
         let range = self.transport..<self.packet.range.upperBound
         let sum = InternetChecksum.sum(memory, range, from: self.pseudoHeader(memory, length: range.count))
         return InternetChecksum.fold(sum) == 0xffff
@@ -85,7 +89,7 @@ struct Run {
     private(set) var bytes: Int
     /// TCP's next sequence number.
     private var nextSequence: UInt32
-    /// Whether the first one's checksum was looked at, which is not done for a packet that stays alone.
+    /// Whether the first one's checksums were looked at, which is not done for a packet that stays alone.
     private var isFirstVerified = false
     private var isFirstGood = false
 
@@ -117,11 +121,11 @@ struct Run {
         guard segment.headersLength == self.first.headersLength, segment.payload.count <= self.segmentSize,
             self.first.headersLength + self.bytes + segment.payload.count <= Self.largest,
             segment.sequence == self.expectedSequence, self.hasSameHeaders(segment, memory),
-            segment.hasGoodChecksum(memory)
+            segment.hasGoodChecksums(memory)
         else { return false }
         if !self.isFirstVerified {
             self.isFirstVerified = true
-            self.isFirstGood = self.first.hasGoodChecksum(memory)
+            self.isFirstGood = self.first.hasGoodChecksums(memory)
         }
         return self.isFirstGood
     }
