@@ -134,7 +134,8 @@ struct Run {
         self.first.packet.ipProtocol == Segment.tcp ? self.nextSequence : 0
     }
 
-    /// Everything but lengths, checksums, IPv4's identification, and TCP's sequence number and PSH.
+    /// Everything but lengths, checksums, TCP's sequence number and PSH. The identification of IPv4 must count up, as it
+    /// will when the packet is cut again; with DF it means nothing (RFC 6864 §4.1), and many senders leave it zero.
     private func hasSameHeaders(_ segment: Segment, _ memory: Span<UInt8>) -> Bool {
         let (a, b) = (self.first.packet.range.lowerBound, segment.packet.range.lowerBound)
         switch segment.packet.family {
@@ -142,6 +143,8 @@ struct Run {
             // Type of service; flags; time to live.
             guard memory[a + 1] == memory[b + 1], memory[a + 6] == memory[b + 6], memory[a + 8] == memory[b + 8]
             else { return false }
+            let expected = memory.load16(a + 4) &+ UInt16(truncatingIfNeeded: self.count)
+            guard memory[a + 6] & 0x40 != 0 || memory.load16(b + 4) == expected else { return false }
         case .v6:
             // Traffic class and flow label; hop limit.
             guard memory.load32(a) == memory.load32(b), memory[a + 7] == memory[b + 7] else { return false }
