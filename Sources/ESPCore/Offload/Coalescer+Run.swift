@@ -141,7 +141,8 @@ struct Run {
         switch segment.packet.family {
         case .v4:
             // Type of service; flags; time to live.
-            guard memory[a + 1] == memory[b + 1], memory[a + 6] == memory[b + 6], memory[a + 8] == memory[b + 8]
+            guard memory[a + 1] == memory[b + 1], memory[a + 6] == memory[b + 6],
+                memory[a + 8] == memory[b + 8]
             else { return false }
             let expected = memory.load16(a + 4) &+ UInt16(truncatingIfNeeded: self.count)
             guard memory[a + 6] & 0x40 != 0 || memory.load16(b + 4) == expected else { return false }
@@ -151,9 +152,9 @@ struct Run {
         }
         guard segment.packet.ipProtocol == Segment.tcp else { return true }
         let (s, t) = (self.first.transport, segment.transport)
-        // Acknowledgment; window; urgent pointer.
-        guard memory.load32(s + 8) == memory.load32(t + 8), memory.load16(s + 14) == memory.load16(t + 14),
-            memory.load16(s + 18) == memory.load16(t + 18)
+        // Acknowledgment; reserved bits with AE (RFC 9768 §3.1); window; urgent pointer.
+        guard memory.load32(s + 8) == memory.load32(t + 8), memory[s + 12] == memory[t + 12],
+            memory.load16(s + 14) == memory.load16(t + 14), memory.load16(s + 18) == memory.load16(t + 18)
         else { return false }
         // Options: whole words of four bytes.
         var option = 20
