@@ -84,6 +84,17 @@ import Testing
         }
     }
 
+    @Test func `a repetition that no window refuses does not say where the peer is`() throws {
+        let ends = try SAEnds { $0.replayWindow = 0 }
+        let packet = try ends.sealed(try innerPacket(.v4, 1))
+        for isNewest in [true, false] {
+            var bytes = packet
+            var memory = bytes.mutableSpan
+            let opened = try ends.receiver.open(&memory, 0..<memory.count, outerClass: 0)
+            #expect(opened.isNewest == isNewest)
+        }
+    }
+
     @Test(arguments: ESPSuite.all) func `each bit matters, and what nobody sealed moves no window`(
         _ suite: ESPSuite
     ) throws {
