@@ -140,6 +140,19 @@ import Testing
         #expect(joined(without) == without.map(\.alone))
     }
 
+    /// Whoever reads it by its length field does not see the checksum that fits the whole.
+    @Test(arguments: [1, -1, 8]) func `a datagram of another length than its packet stays alone`(change: Int)
+    {
+        let packets = CoalescerTests.stream(.udp(.v4, []), 3, size: 100).map { datagram in
+            var packet = datagram.bytes
+            packet.set16(packet.number16(24) + change, at: 24)
+            // One's complement: what is added to a word is taken from the checksum.
+            packet.set16(packet.number16(26) - change, at: 26)
+            return packet
+        }
+        #expect(joined(packets) == packets.map(\.alone))
+    }
+
     @Test func `a fragment ends its flow's run, and is not joined`() throws {
         var packets = CoalescerTests.stream(.udp(.v4, []), 3, size: 100).map(\.bytes)
         packets[2][6] = 0x20
