@@ -15,12 +15,45 @@ final class Peer {
         var sequenceNumber: UInt32 { bytes.span.load32(4) }
     }
 
+    /// Takes what comes to a socket, packet by packet.
+    final class Listener {
+        private let socket: PacketSocket
+        private var waiting: [Arrival] = []
+
+        init(_ socket: PacketSocket) {
+            self.socket = socket
+        }
+
+        /// The next packet, or nil if none comes for as long as it should take.
+        func receive(milliseconds: Int = 2_000) -> Arrival? {
+            for _ in 0..<milliseconds {
+                if !self.waiting.isEmpty { return self.waiting.removeFirst() }
+                self.waiting = self.poll()
+                if self.waiting.isEmpty { rest() }
+            }
+            return nil
+        }
+
+        private func poll() -> [Arrival] {
+            var memory = [UInt8](repeating: 0, count: 65_536 * 4)
+            var slots = [ReceivedSlot](repeating: ReceivedSlot(), count: 4)
+            var span = memory.mutableSpan
+            var slotSpan = slots.mutableSpan
+            let count = self.socket.receive(into: &span, slotSize: 65_536, slots: &slotSpan)
+            return slots.prefix(max(0, count)).map {
+                Arrival(
+                    bytes: Array(memory[$0.offset..<($0.offset + $0.count)]), from: $0.source.endpoint,
+                    to: $0.destination.endpoint)
+            }
+        }
+    }
+
     private let host: Namespace
-    private let socket: PacketSocket
+    let socket: PacketSocket
     private let bound: IKESocket?
     private let inbound: InboundSA
     private let outbound: OutboundSA
-    private var waiting: [Arrival] = []
+    private let listener: Listener
 
     /// The far end of `child`, which the near host has.
     init(_ host: Namespace, of child: ChildSASpec, _ transport: Child.Transport = .udp4) throws {
@@ -31,6 +64,7 @@ final class Peer {
             let bound = try IKESocket(bindingTo: Endpoint(family.unspecified, Child.port), role: [])
             return (bound, try PacketSocket(sharing: bound, allowing: []))
         }
+        self.listener = Listener(self.socket)
         let mirror = child.reversed
         let provider = OpenSSLProvider()
         self.inbound = InboundSA(
@@ -42,7 +76,8 @@ final class Peer {
     /// The next ESP packet of the peer's, with `inner` in it.
     func seal(_ inner: [UInt8]) -> [UInt8] {
         var memory = [UInt8](repeating: 0, count: self.outbound.sealedLength(of: inner.count))
-        memory.replaceSubrange(self.outbound.headerLength..<(self.outbound.headerLength + inner.count), with: inner)
+        memory.replaceSubrange(
+            self.outbound.headerLength..<(self.outbound.headerLength + inner.count), with: inner)
         var span = memory.mutableSpan
         let nextHeader: UInt8 = inner[0] >> 4 == 4 ? 4 : 41
         _ = self.outbound.seal(&span, at: 0, innerCount: inner.count, nextHeader: nextHeader)
@@ -66,27 +101,7 @@ final class Peer {
     }
 
     /// The next packet, or nil if none comes for as long as it should take.
-    func receive(milliseconds: Int = 2_000) -> Arrival? {
-        for _ in 0..<milliseconds {
-            if !self.waiting.isEmpty { return self.waiting.removeFirst() }
-            self.waiting = self.poll()
-            if self.waiting.isEmpty { rest() }
-        }
-        return nil
-    }
-
-    private func poll() -> [Arrival] {
-        var memory = [UInt8](repeating: 0, count: 65_536 * 4)
-        var slots = [ReceivedSlot](repeating: ReceivedSlot(), count: 4)
-        var span = memory.mutableSpan
-        var slotSpan = slots.mutableSpan
-        let count = self.socket.receive(into: &span, slotSize: 65_536, slots: &slotSpan)
-        return slots.prefix(max(0, count)).map {
-            Arrival(
-                bytes: Array(memory[$0.offset..<($0.offset + $0.count)]), from: $0.source.endpoint,
-                to: $0.destination.endpoint)
-        }
-    }
+    func receive(milliseconds: Int = 2_000) -> Arrival? { self.listener.receive(milliseconds: milliseconds) }
 
     /// The inner packet of one of this SA's; nil if it is none.
     func open(_ arrival: Arrival) -> [UInt8]? {

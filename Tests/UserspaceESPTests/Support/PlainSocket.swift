@@ -4,6 +4,9 @@ internal import LinuxIO
 /// Lets others work for a millisecond.
 func rest() { usleep(1_000) }
 
+/// Seconds of processor time that this process has had.
+func processorTime() -> Double { Double(clock()) / 1_000_000 }
+
 /// A socket of an ordinary program behind the tunnel. It does not block.
 final class PlainSocket {
     enum Kind { case udp, tcp }
@@ -54,7 +57,9 @@ final class PlainSocket {
     }
 
     func bind(_ address: String, _ port: UInt16) throws {
-        let result = unsafe self.withAddress(address, port) { unsafe Int(Glibc.bind(self.descriptor, $0, $1)) }
+        let result = unsafe self.withAddress(address, port) {
+            unsafe Int(Glibc.bind(self.descriptor, $0, $1))
+        }
         guard result == 0 else { throw Namespace.Failure(description: "bind: \(errorText(errno))") }
     }
 
@@ -93,7 +98,9 @@ final class PlainSocket {
     func receiveNow() -> [UInt8]? {
         var part = [UInt8](repeating: 0, count: 65_536)
         // SAFETY: the buffer is lent for the call, with its own count.
-        let count = unsafe part.withUnsafeMutableBytes { unsafe recv(self.descriptor, $0.baseAddress, $0.count, 0) }
+        let count = unsafe part.withUnsafeMutableBytes {
+            unsafe recv(self.descriptor, $0.baseAddress, $0.count, 0)
+        }
         return count > 0 ? Array(part[..<count]) : nil
     }
 
@@ -109,7 +116,9 @@ final class PlainSocket {
     /// The error that an ICMP message has left, or 0.
     var pendingError: Int32 { self.option(SOL_SOCKET, SO_ERROR) }
     /// IP_MTU or IPV6_MTU of a connected socket.
-    var pathMTU: Int { Int(self.option(Int32(self.isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP), self.isIPv6 ? 24 : 14)) }
+    var pathMTU: Int {
+        Int(self.option(Int32(self.isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP), self.isIPv6 ? 24 : 14))
+    }
     /// TCP_MAXSEG.
     var maximumSegmentSize: Int { Int(self.option(Int32(IPPROTO_TCP), 2)) }
 
