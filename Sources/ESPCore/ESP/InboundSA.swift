@@ -81,7 +81,7 @@ package final class InboundSA {
         guard range.lowerBound >= 0, range.upperBound <= memory.count,
             range.count >= self.headerLength + ESPTrailer.fixedLength + self.icvLength
         else { throw .tooShort }
-        guard !self.watch.isSpent else { throw .spent }
+        guard !self.watch.isSpent(self.counters) else { throw .spent }
         guard let number = self.window.sequenceNumber(low: memory.load32(range.lowerBound + 4)) else {
             throw .late
         }

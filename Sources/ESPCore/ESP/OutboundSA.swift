@@ -61,9 +61,8 @@ package final class OutboundSA {
         let length = self.sealedLength(of: count)
         guard length <= memory.count - offset else { return .noRoom }
         // RFC 4303 §3.3.3: the number may not cycle.
-        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent else {
-            return .exhausted
-        }
+        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent(self.counters)
+        else { return .exhausted }
         let number = self.counters.sequenceNumber &+ 1
         self.counters.sequenceNumber = number
         memory.store(self.spi.number, at: offset)

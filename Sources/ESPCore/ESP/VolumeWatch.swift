@@ -16,7 +16,7 @@ package struct VolumeWatch: Sendable {
         let packets: UInt64
         let sequenceNumber: UInt64
 
-        func isReached(_ counters: SACounters) -> Bool {
+        @inline(__always) func isReached(_ counters: SACounters) -> Bool {
             counters.bytes >= self.bytes || counters.packets >= self.packets
                 || counters.sequenceNumber >= self.sequenceNumber
         }
@@ -45,6 +45,6 @@ package struct VolumeWatch: Sendable {
         return due
     }
 
-    /// True if the SA may carry nothing more.
-    package var isSpent: Bool { self.reported == .hard }
+    /// True if an SA with these counters may carry nothing more, whether that was reported already or not.
+    @inline(__always) package func isSpent(_ counters: SACounters) -> Bool { self.hard.isReached(counters) }
 }
