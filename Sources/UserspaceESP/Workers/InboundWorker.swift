@@ -40,7 +40,8 @@ struct InboundWorker: ~Copyable {
             self.mailbox.wake.clear()
             self.refresh()
             let ready = self.wait()
-            for (index, socket) in self.surroundings.sockets.all.enumerated() where ready & (2 << index) != 0 {
+            for (index, socket) in self.surroundings.sockets.all.enumerated() where ready & (2 << index) != 0
+            {
                 self.drain(socket, &memory, &slots)
             }
         }
@@ -66,26 +67,31 @@ struct InboundWorker: ~Copyable {
     private mutating func drain(
         _ socket: PacketSocket, _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
     ) {
-        for _ in 0..<Self.longestTurn where self.receive(from: socket, &memory, &slots) < Self.slotCount { return }
+        for _ in 0..<Self.longestTurn where self.receive(from: socket, &memory, &slots) < Self.slotCount {
+            return
+        }
     }
 
     /// Carries one batch; how many slots it had.
     private mutating func receive(
-        from socket: PacketSocket, _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
+        from socket: PacketSocket, _ memory: inout MutableSpan<UInt8>,
+        _ slots: inout MutableSpan<ReceivedSlot>
     ) -> Int {
         let count = socket.receive(into: &memory, slotSize: Self.slotBytes, slots: &slots)
         // An ICMP error of an earlier packet comes up here: a hint at best.
         guard count > 0 else { return 0 }
         // Received first, then a look for a new table: so a packet that comes after a change goes by the change.
         self.refresh()
-        for index in 0..<count { self.take(slots[index], &memory) }
+        for index in 0..<count { self.take(slots[index], socket.kind, &memory) }
         self.delivery.flush(&memory)
         self.settle()
         return count
     }
 
     /// Takes the datagrams of one slot apart: the kernel may have joined several.
-    private mutating func take(_ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>) {
+    private mutating func take(
+        _ slot: ReceivedSlot, _ kind: PacketSocket.Kind, _ memory: inout MutableSpan<UInt8>
+    ) {
         let end = slot.offset + slot.count
         let step = max(1, slot.segmentSize)
         var start = slot.offset
@@ -94,20 +100,23 @@ struct InboundWorker: ~Copyable {
             if next == end, slot.isTruncated {
                 self.surroundings.drops.count(.truncated)
             } else {
-                self.take(start..<next, slot, &memory)
+                self.take(start..<next, slot, kind, &memory)
             }
             start = next
         }
     }
 
     private mutating func take(
-        _ range: Range<Int>, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
+        _ range: Range<Int>, _ slot: ReceivedSlot, _ kind: PacketSocket.Kind,
+        _ memory: inout MutableSpan<UInt8>
     ) {
-        switch EncapsulatedDatagram(memory.span, range) {
-        case .keepalive: break
-        case .runt: self.surroundings.drops.count(.runt)
-        case .ike: self.passOn(range, slot, memory.span)
-        case .esp(let spi): self.open(range, spi, slot, &memory)
+        switch (EncapsulatedDatagram(memory.span, range), kind) {
+        case (.esp(let spi), .udp), (.esp(let spi), .rawESP): self.open(range, spi, slot, &memory)
+        case (.ike, .udp): self.passOn(range, slot, memory.span)
+        case (.keepalive, .udp): break
+        // RFC 4303 §2.1: zero is no SPI on the wire. Bare ESP has no ports, so nobody sends IKE this way.
+        case (.ike, .rawESP): self.surroundings.drops.count(.unknownSPI)
+        case (.runt, .udp), (.runt, .rawESP), (.keepalive, .rawESP): self.surroundings.drops.count(.runt)
         }
     }
 
