@@ -1,3 +1,4 @@
+internal import ESPCore
 package import IPsecModel
 package import LinuxIO
 internal import Routing
@@ -17,6 +18,9 @@ package final class TunnelInterface {
 
     /// Bytes of the device's MTU while there is no child.
     private static let idleMTU = 1_500
+    /// Below, the device loses IPv6 with all its addresses and routes (RFC 8200 §5). A narrower tunnel has a smaller number
+    /// in its routes.
+    private static let leastMTU = TunnelMTU.minimumIPv6
     /// Packets that wait in the device when the worker is busy.
     private static let queueLength = 1_000
 
@@ -68,7 +72,7 @@ package final class TunnelInterface {
     }
 
     private func widen(to mtu: Int) throws(KernelFault) {
-        let needed = max(mtu, self.countByMTU.keys.max() ?? mtu)
+        let needed = max(mtu, self.countByMTU.keys.max() ?? mtu, Self.leastMTU)
         guard needed != self.mtu else { return }
         try self.setMTU(needed)
     }

@@ -27,7 +27,8 @@ extension UserspaceDataPlane {
             let cause = error
             for child in moved {
                 do throws(KernelFault) {
-                    try self.interface.update(child, on: child.path, mtu: self.mtu(of: child, on: child.path).limit(.v4))
+                    try self.interface.update(
+                        child, on: child.path, mtu: self.mtu(of: child, on: child.path).limit(.v4))
                 } catch {
                     // The first fault is the one to report; what stays is a route with the MTU of the other path.
                 }
@@ -102,8 +103,17 @@ extension UserspaceDataPlane {
             return try self.provider.transform(child.suite, keys: keys, direction)
         } catch {
             throw KernelFault(
-                operation: "make cipher", object: "\(identifier)", errno: Errno.notImplemented, text: "\(error)")
+                operation: "make cipher", object: "\(identifier)", errno: Errno.notImplemented,
+                text: "\(error)")
         }
+    }
+
+    static func tooManySelectors(_ child: ChildSASpec) -> KernelFault {
+        KernelFault(
+            operation: "install policies", object: "reqid \(child.reqid)", errno: Errno.invalid,
+            text:
+                "\(child.localSelectors.count) local and \(child.remoteSelectors.count) remote selectors make more "
+                + "than \(SelectorTable.pairLimit) pairs")
     }
 
     static func exists(_ operation: String, _ identifier: SAIdentifier) -> KernelFault {

@@ -44,6 +44,9 @@ package final class UserspaceDataPlane: DataPlane {
             tun: interface.tun, sockets: sockets, control: self.control, drops: self.drops)
     }
 
+    /// Nobody could end the workers any more.
+    deinit { self.stop() }
+
     /// Starts the workers. They inherit the capabilities of this thread, so it should have given up its own before.
     package func start() throws(IOFault) {
         guard self.workers == nil else { return }
@@ -75,7 +78,9 @@ package final class UserspaceDataPlane: DataPlane {
         // The same range as the kernel's (RFC 4303 §2.1 reserves 1–255).
         for _ in 0..<64 {
             let spi = ESPSPI(UInt32.random(in: 0xc000_0000...0xcfff_ffff))
-            guard self.inbound.entries[spi.number] == nil, self.reserved.insert(spi).inserted else { continue }
+            guard self.inbound.entries[spi.number] == nil, self.reserved.insert(spi).inserted else {
+                continue
+            }
             return spi
         }
         throw KernelFault(
@@ -137,7 +142,8 @@ package final class UserspaceDataPlane: DataPlane {
         let inbound = SAIdentifier(spi: child.inboundSPI, destination: child.path.local.address)
         guard let receiver = self.inbound.entries[child.inboundSPI.number] else {
             throw KernelFault(
-                operation: "statistics", object: "\(inbound)", errno: Errno.noProcess, text: "there is no such SA")
+                operation: "statistics", object: "\(inbound)", errno: Errno.noProcess,
+                text: "there is no such SA")
         }
         let outbound = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
         let sender = child.hasOutboundHalf ? self.sender(child.reqid, outbound) : nil
@@ -150,9 +156,9 @@ package final class UserspaceDataPlane: DataPlane {
     package func installPolicies(_ child: ChildSASpec) throws(KernelFault) {
         // Routes last: until a packet can be sealed, none is led here.
         let before = self.outbound.selectors
-        self.outbound.selectors.remove(reqid: child.reqid)
-        self.outbound.selectors.insert(
+        let isTaken = self.outbound.selectors.insert(
             reqid: child.reqid, local: child.localSelectors, remote: child.remoteSelectors)
+        guard isTaken else { throw Self.tooManySelectors(child) }
         self.outboundMail.post(self.outbound)
         do throws(KernelFault) {
             try self.interface.install(child, mtu: self.mtu(of: child, on: child.path).limit(.v4))
