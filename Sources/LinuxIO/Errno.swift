@@ -40,6 +40,8 @@ package enum Errno {
     package static let operationNotSupported = Int32(LX_EOPNOTSUPP)
     /// Bytes that make no sense.
     package static let badMessage = Int32(LX_EBADMSG)
+    /// The device behind the descriptor is gone.
+    package static let badDescriptorState = Int32(LX_EBADFD)
     /// Somebody else has the port.
     package static let addressInUse = Int32(LX_EADDRINUSE)
     /// Not an address of this host.

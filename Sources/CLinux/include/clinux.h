@@ -92,6 +92,7 @@ enum {
     LX_EINVAL = 22,
     LX_ENOSYS = 38,
     LX_EBADMSG = 74,
+    LX_EBADFD = 77,
     LX_EMSGSIZE = 90,
     LX_ENOPROTOOPT = 92,
     LX_EPROTONOSUPPORT = 93,

@@ -15,6 +15,11 @@ struct OutboundWorker: ~Copyable {
     var errors = ErrorBudget(perSecond: 100, burst: 50)
     let headerBytes: Int
 
+    /// False once the device is gone: nothing can come from it any more.
+    private var hasDevice = true
+
+    /// How many packets of the device are carried before the worker looks whether it is to end.
+    private static let longestTurn = 256
     /// One packet of the largest kind, with its offload header.
     static let inputBytes = 66_000
 
@@ -34,10 +39,18 @@ struct OutboundWorker: ~Copyable {
         while !isStopping() {
             self.mailbox.wake.clear()
             self.refresh(output.span)
-            while self.carryOne(&input, &output) {}
+            if self.carryTurn(&input, &output) { continue }
             self.batch.flush(output.span)
             self.wait()
         }
+    }
+
+    /// Carries what is there, but not without end; true if there may be more.
+    private mutating func carryTurn(
+        _ input: inout MutableSpan<UInt8>, _ output: inout MutableSpan<UInt8>
+    ) -> Bool {
+        for _ in 0..<Self.longestTurn where !self.carryOne(&input, &output) { return false }
+        return true
     }
 
     /// Takes over a new table. What was sealed by the old one leaves first.
@@ -49,7 +62,10 @@ struct OutboundWorker: ~Copyable {
 
     private func wait() {
         self.surroundings.tun.withDescriptor { tun in
-            let descriptors: InlineArray<2, Int32> = [tun, self.mailbox.wake.descriptor]
+            // A device that is gone is always ready, and has nothing.
+            let descriptors: InlineArray<2, Int32> = [
+                self.hasDevice ? tun : -1, self.mailbox.wake.descriptor,
+            ]
             _ = PacketPoll.wait(descriptors.span, milliseconds: -1)
         }
     }
@@ -59,7 +75,10 @@ struct OutboundWorker: ~Copyable {
         _ input: inout MutableSpan<UInt8>, _ output: inout MutableSpan<UInt8>
     ) -> Bool {
         let count = self.surroundings.tun.read(into: &input, 0..<input.count)
-        guard count > 0 else { return false }
+        guard count > 0 else {
+            self.noteFailure(-count)
+            return false
+        }
         // Read first, then look for a new table: so a packet that comes after a change goes by the change.
         self.refresh(output.span)
         guard count > self.headerBytes else { return true }
@@ -71,6 +90,16 @@ struct OutboundWorker: ~Copyable {
         }
         self.carry(&segmenter, input.span, &output)
         return true
+    }
+
+    /// Nothing there, or it could not be read.
+    private mutating func noteFailure(_ errno: Int) {
+        guard errno == Int(Errno.badDescriptorState), self.hasDevice else { return }
+        self.hasDevice = false
+        self.surroundings.control.put(
+            note:
+                "the TUN device \(self.surroundings.tun.name) is gone: nothing is carried until the daemon is restarted"
+        )
     }
 
     private mutating func carry(
@@ -86,8 +115,8 @@ struct OutboundWorker: ~Copyable {
         }
         while let length = segmenter.nextLength {
             guard length <= entry.mtu.limit(segmenter.packet.family) else {
-                self.handleTooBig(&segmenter, entry, input, &output)
-                break
+                guard self.handleTooBig(&segmenter, entry, input, &output) else { break }
+                continue
             }
             guard self.seal(&segmenter, length, entry, input, &output) else { break }
         }
