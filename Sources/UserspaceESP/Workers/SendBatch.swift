@@ -23,13 +23,17 @@ struct SendBatch: ~Copyable {
     /// True after a packet that is shorter than the others, which must be the last.
     private var isClosed = false
     private let surroundings: Surroundings
-    /// False after the kernel has refused to cut, which it said it could.
-    private var cuts = true
+    /// Until then packets are sent one by one, since the kernel has refused to cut, which it said it could.
+    private var singlyUntil = Instant.origin
+    private var hasSaidSo = false
 
     /// Bytes of the memory that packets are sealed in: a batch, and a packet that might not fit.
     static let memoryBytes = 2 * Self.largest
     /// Bytes of a batch: with the headers of UDP and IP it must fit into one packet.
     private static let largest = 65_000
+    /// How long packets are sent one by one after the kernel has refused to cut. Not for ever: it may have been one path,
+    /// that was narrow for a while.
+    private static let singlyFor: Duration = .seconds(10)
     /// How long to wait for room in the kernel before a packet is dropped.
     private static let patienceMilliseconds: Int32 = 20
 
@@ -80,15 +84,17 @@ struct SendBatch: ~Copyable {
         }
         var start = 0
         var waits = 0
+        var cuts = socket.offloads.contains(.gso) && self.count > 1 && Host.now >= self.singlyUntil
         while start < self.used {
-            let result = self.send(memory, start..<self.used, by: socket, head)
+            let result = self.send(memory, start..<self.used, by: socket, head, cuts: cuts)
             start = min(self.used, start + result.datagrams * self.segmentSize)
             guard start < self.used else { return }
             if result.wouldBlock, waits < 3 {
                 waits += 1
                 self.waitForRoom(socket)
-            } else if result.isRefusedSegmentation, self.cuts, self.count > 1 {
-                self.stopCutting(socket, result)
+            } else if result.isRefusedSegmentation, cuts {
+                cuts = false
+                self.stopCutting(result)
             } else {
                 // This one cannot be sent, whatever the reason; the next may be.
                 self.drop(1)
@@ -98,10 +104,10 @@ struct SendBatch: ~Copyable {
     }
 
     private func send(
-        _ memory: Span<UInt8>, _ range: Range<Int>, by socket: PacketSocket, _ head: Head
+        _ memory: Span<UInt8>, _ range: Range<Int>, by socket: PacketSocket, _ head: Head, cuts: Bool
     ) -> SendResult {
         let route = head.route
-        guard self.cuts else {
+        guard cuts else {
             return socket.sendSingly(
                 memory, range, segmentSize: self.segmentSize, from: route.source,
                 to: route.destination, trafficClass: head.trafficClass)
@@ -120,10 +126,14 @@ struct SendBatch: ~Copyable {
     }
 
     /// The kernel said that it cuts, and then did not: a device without checksums, or packets beyond the path's MTU.
-    private mutating func stopCutting(_ socket: PacketSocket, _ result: SendResult) {
-        self.cuts = false
+    private mutating func stopCutting(_ result: SendResult) {
+        self.singlyUntil = Host.now.advanced(by: Self.singlyFor)
+        guard !self.hasSaidSo else { return }
+        self.hasSaidSo = true
         self.surroundings.control.put(
-            note: "UDP GSO was refused (\(errorText(result.errno))): each datagram is sent by itself from now on")
+            note:
+                "UDP GSO was refused (\(errorText(result.errno))): each datagram is sent by itself, for ten seconds "
+                + "whenever this happens")
     }
 
     private func drop(_ packets: Int) {
