@@ -113,9 +113,14 @@ let package = Package(
         tests("XFRMTests", ["XFRM", "Netlink", "LinuxIO", "IPsecModel"]),
         tests("ESPCoreTests", ["ESPCore", "IPsecModel", "CryptoOpenSSL"]),
         tests("CryptoIPsecMBTests", ["CryptoIPsecMB", "CryptoOpenSSL", "IPsecModel"]),
+        // Counts allocations for tests and for `esp-tunnel --selfbench`.
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
         tests(
             "UserspaceESPTests",
-            ["UserspaceESP", "ESPCore", "Routing", "LinuxIO", "IPsecModel", "CryptoOpenSSL", "CryptoIPsecMB"]),
+            [
+                "UserspaceESP", "ESPCore", "Routing", "LinuxIO", "IPsecModel", "CryptoOpenSSL", "CryptoIPsecMB",
+                "CAllocationCount",
+            ]),
 
         // Run as root by Tests/Lab, under a kernel that has ESP.
         .executableTarget(
@@ -126,7 +131,8 @@ let package = Package(
             name: "esp-tunnel",
             dependencies: [
                 "IPsecModel", "ESPCore", "LinuxIO", "Routing", "UserspaceESP", "CryptoOpenSSL",
-                "CryptoIPsecMB", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CryptoIPsecMB", "CAllocationCount",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/esp", swiftSettings: strict),
     ]
 )

@@ -37,15 +37,17 @@ package struct PacketFilter: Sendable {
         _ packet: InnerPacket, _ first: SelectorMatch?, _ others: [SelectorMatch]?
     ) -> Bool {
         if let first, first.admitsSource(packet) { return true }
-        guard let others else { return false }
-        return others.contains { $0.admitsSource(packet) }
+        guard let others = others?.span else { return false }
+        for index in others.indices where others[index].admitsSource(packet) { return true }
+        return false
     }
 
     @inline(__always) private static func anyDestination(
         _ packet: InnerPacket, _ first: SelectorMatch?, _ others: [SelectorMatch]?
     ) -> Bool {
         if let first, first.admitsDestination(packet) { return true }
-        guard let others else { return false }
-        return others.contains { $0.admitsDestination(packet) }
+        guard let others = others?.span else { return false }
+        for index in others.indices where others[index].admitsDestination(packet) { return true }
+        return false
     }
 }

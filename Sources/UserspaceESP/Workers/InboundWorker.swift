@@ -40,9 +40,9 @@ struct InboundWorker: ~Copyable {
             self.mailbox.wake.clear()
             self.refresh()
             let ready = self.wait()
-            for (index, socket) in self.surroundings.sockets.all.enumerated() where ready & (2 << index) != 0
-            {
-                self.drain(socket, &memory, &slots)
+            let sockets = self.surroundings.sockets.all
+            for index in sockets.indices where ready & (2 << index) != 0 {
+                self.drain(sockets[index], &memory, &slots)
             }
         }
     }
@@ -57,8 +57,9 @@ struct InboundWorker: ~Copyable {
     private func wait() -> Int32 {
         var descriptors = InlineArray<8, Int32>(repeating: -1)
         descriptors[0] = self.mailbox.wake.descriptor
-        for (index, socket) in self.surroundings.sockets.all.prefix(7).enumerated() {
-            descriptors[index + 1] = socket.withDescriptor { $0 }
+        let sockets = self.surroundings.sockets.all
+        for index in 0..<min(sockets.count, descriptors.count - 1) {
+            descriptors[index + 1] = sockets[index].withDescriptor { $0 }
         }
         return max(0, PacketPoll.wait(descriptors.span, milliseconds: -1))
     }

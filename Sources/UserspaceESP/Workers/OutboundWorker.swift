@@ -61,13 +61,11 @@ struct OutboundWorker: ~Copyable {
     }
 
     private func wait() {
-        self.surroundings.tun.withDescriptor { tun in
-            // A device that is gone is always ready, and has nothing.
-            let descriptors: InlineArray<2, Int32> = [
-                self.hasDevice ? tun : -1, self.mailbox.wake.descriptor,
-            ]
-            _ = PacketPoll.wait(descriptors.span, milliseconds: -1)
-        }
+        var descriptors = InlineArray<2, Int32>(repeating: -1)
+        descriptors[0] = self.mailbox.wake.descriptor
+        // A device that is gone is always ready, and has nothing.
+        if self.hasDevice { descriptors[1] = self.surroundings.tun.withDescriptor { $0 } }
+        _ = PacketPoll.wait(descriptors.span, milliseconds: -1)
     }
 
     /// Carries one packet of the TUN device; false if there is none.

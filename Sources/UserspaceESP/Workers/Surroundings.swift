@@ -29,7 +29,10 @@ package struct TunnelSockets: Sendable {
     /// The socket for packets of `kind` between addresses of `family`.
     func socket(_ kind: PacketSocket.Kind, _ family: AddressFamily) -> PacketSocket? {
         // Four at most: quicker than any table.
-        for socket in self.all where socket.kind == kind && socket.family == family { return socket }
+        for index in self.all.indices {
+            let socket = self.all[index]
+            if socket.kind == kind, socket.family == family { return socket }
+        }
         return nil
     }
 
