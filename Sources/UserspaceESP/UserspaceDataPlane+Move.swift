@@ -10,6 +10,7 @@ extension UserspaceDataPlane {
         for child in children {
             self.moveReceiver(child, to: path)
             self.moveSender(child, to: path)
+            self.noteNarrowness(of: child, on: path)
         }
         self.inboundMail.post(self.inbound)
         self.outboundMail.post(self.outbound)
@@ -69,6 +70,24 @@ extension UserspaceDataPlane {
             isEncapsulatedInUDP: path.usesUDPEncapsulation,
             ivLength: child.suite.protection.espIVLength, icvLength: child.suite.protection.espICVLength,
             alignment: child.suite.protection.espAlignment)
+    }
+
+    /// Says once that a path leaves less room than IP needs, and what is done about it.
+    func noteNarrowness(of child: ChildSASpec, on path: Path) {
+        let mtu = self.mtu(of: child, on: path)
+        let needs: String
+        switch mtu.shortage {
+        case .none:
+            self.narrowPaths[child.reqid] = nil
+            return
+        case .ipv6: needs = "IPv6 needs (\(TunnelMTU.minimumIPv6))"
+        case .both: needs = "IPv4 and IPv6 need (\(TunnelMTU.minimumIPv4), \(TunnelMTU.minimumIPv6))"
+        }
+        let room = self.pathMTU(path)
+        guard self.narrowPaths.updateValue(room, forKey: child.reqid) != room else { return }
+        self.control.put(
+            note: "the path to \(path.remote) carries packets of \(room) bytes, which leaves \(mtu.capacity) "
+                + "inside the tunnel, fewer than \(needs): longer ones travel as fragments of ESP")
     }
 
     /// Without a route to the peer the usual: the next path will tell.

@@ -25,6 +25,8 @@ package final class UserspaceDataPlane: DataPlane {
     var reserved: Set<ESPSPI> = []
     /// All sending halves by reqid, the newest last: it is the one that sends.
     var senders: [UInt32: [OutboundEntry]] = [:]
+    /// The path MTU of each child that is too narrow, by reqid: said once.
+    var narrowPaths: [UInt32: Int] = [:]
 
     private let surroundings: Surroundings
     private var workers: Workers?
@@ -167,10 +169,12 @@ package final class UserspaceDataPlane: DataPlane {
             self.outboundMail.post(self.outbound)
             throw error
         }
+        self.noteNarrowness(of: child, on: child.path)
     }
 
     package func removePolicies(_ child: ChildSASpec) throws(KernelFault) {
         // Routes first: what is still led here finds a policy without an SA, and is dropped.
+        self.narrowPaths[child.reqid] = nil
         defer {
             self.outbound.selectors.remove(reqid: child.reqid)
             self.outboundMail.post(self.outbound)

@@ -4,8 +4,8 @@ internal import LinuxIO
 
 /// The sending half of a CHILD_SA, with the way that its packets take. A new way is a new entry with the same SA.
 ///
-/// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches `sa` afterwards; the outbound
-/// worker alone does, from the moment that it takes over the table in which the entry is.
+/// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches what can change in it
+/// afterwards; the outbound worker alone does, from the moment that it takes over the table in which the entry is.
 final class OutboundEntry: @unchecked Sendable {
     let identifier: SAIdentifier
     let reqid: UInt32
@@ -13,6 +13,8 @@ final class OutboundEntry: @unchecked Sendable {
     let counters: SharedCounters
     let route: TunnelRoute
     let mtu: TunnelMTU
+    /// Until then packets are sent one by one, since the kernel has refused to cut them, which it said it could.
+    var singlyUntil = Instant.origin
 
     init(
         identifier: SAIdentifier, reqid: UInt32, sa: OutboundSA, counters: SharedCounters, route: TunnelRoute,

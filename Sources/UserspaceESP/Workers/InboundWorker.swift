@@ -37,9 +37,9 @@ struct InboundWorker: ~Copyable {
         var memory = storage.mutableSpan
         var slots = slotStorage.mutableSpan
         while !isStopping() {
-            self.mailbox.wake.clear()
             self.refresh()
             let ready = self.wait()
+            if ready & 1 != 0 { self.mailbox.wake.clear() }
             let sockets = self.surroundings.sockets.all
             for index in sockets.indices where ready & (2 << index) != 0 {
                 self.drain(sockets[index], &memory, &slots)
@@ -93,32 +93,40 @@ struct InboundWorker: ~Copyable {
     private mutating func take(
         _ slot: ReceivedSlot, _ kind: PacketSocket.Kind, _ memory: inout MutableSpan<UInt8>
     ) {
-        let end = slot.offset + slot.count
-        let step = max(1, slot.segmentSize)
-        var start = slot.offset
-        while start < end {
-            let next = min(end, start + step)
-            if next == end, slot.isTruncated {
-                self.surroundings.drops.count(.truncated)
-            } else {
-                self.take(start..<next, slot, kind, &memory)
+        var range = slot.datagram(at: slot.offset)
+        while !range.isEmpty {
+            switch (EncapsulatedDatagram(memory.span, range), kind) {
+            case (.esp(let spi), .udp), (.esp(let spi), .rawESP):
+                range = slot.datagram(at: self.openRun(range, spi, slot, &memory))
+                continue
+            case (.ike, .udp): self.passOn(range, slot, memory.span)
+            case (.keepalive, .udp): break
+            // RFC 4303 §2.1: zero is no SPI on the wire. Bare ESP has no ports, so nobody sends IKE this way.
+            case (.ike, .rawESP): self.surroundings.drops.count(.unknownSPI)
+            case (.runt, .udp), (.runt, .rawESP), (.keepalive, .rawESP): self.surroundings.drops.count(.runt)
             }
-            start = next
+            range = slot.datagram(at: range.upperBound)
         }
+        if slot.isTruncated { self.surroundings.drops.count(.truncated) }
     }
 
-    private mutating func take(
-        _ range: Range<Int>, _ slot: ReceivedSlot, _ kind: PacketSocket.Kind,
-        _ memory: inout MutableSpan<UInt8>
-    ) {
-        switch (EncapsulatedDatagram(memory.span, range), kind) {
-        case (.esp(let spi), .udp), (.esp(let spi), .rawESP): self.open(range, spi, slot, &memory)
-        case (.ike, .udp): self.passOn(range, slot, memory.span)
-        case (.keepalive, .udp): break
-        // RFC 4303 §2.1: zero is no SPI on the wire. Bare ESP has no ports, so nobody sends IKE this way.
-        case (.ike, .rawESP): self.surroundings.drops.count(.unknownSPI)
-        case (.runt, .udp), (.runt, .rawESP), (.keepalive, .rawESP): self.surroundings.drops.count(.runt)
+    /// Opens the ESP packet `first` and those behind it that are for the same SA, which is looked up once; returns where
+    /// they end.
+    private mutating func openRun(
+        _ first: Range<Int>, _ spi: ESPSPI, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
+    ) -> Int {
+        guard let entry = self.entry(spi) else {
+            self.surroundings.drops.count(.unknownSPI)
+            return first.upperBound
         }
+        var range = first
+        var end = first.upperBound
+        while range.count >= 4, memory.load32(range.lowerBound) == spi.number {
+            self.open(range, entry, slot, &memory)
+            end = range.upperBound
+            range = slot.datagram(at: end)
+        }
+        return end
     }
 
     private func passOn(_ range: Range<Int>, _ slot: ReceivedSlot, _ memory: Span<UInt8>) {
@@ -128,12 +136,8 @@ struct InboundWorker: ~Copyable {
     }
 
     private mutating func open(
-        _ range: Range<Int>, _ spi: ESPSPI, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
+        _ range: Range<Int>, _ entry: InboundEntry, _ slot: ReceivedSlot, _ memory: inout MutableSpan<UInt8>
     ) {
-        guard let entry = self.entry(spi) else {
-            self.surroundings.drops.count(.unknownSPI)
-            return
-        }
         do throws(InboundSA.Refusal) {
             let opened = try entry.sa.open(&memory, range, outerClass: slot.trafficClass)
             if opened.isNewest, slot.source != entry.peer { self.report(slot, entry) }
@@ -172,5 +176,14 @@ struct InboundWorker: ~Copyable {
         guard let due = entry.sa.takeDue() else { return }
         self.surroundings.control.put(
             .expired(entry.identifier, reqid: entry.reqid, isHard: due == .hard))
+    }
+}
+
+extension ReceivedSlot {
+    /// The datagram that begins at `start`, or nothing behind the last. One that was cut off is none.
+    fileprivate func datagram(at start: Int) -> Range<Int> {
+        let end = self.offset + self.count
+        let next = min(end, start + max(1, self.segmentSize))
+        return start < end && !(self.isTruncated && next == end) ? start..<next : start..<start
     }
 }

@@ -37,7 +37,6 @@ struct OutboundWorker: ~Copyable {
         var input = inputStorage.mutableSpan
         var output = outputStorage.mutableSpan
         while !isStopping() {
-            self.mailbox.wake.clear()
             self.refresh(output.span)
             if self.carryTurn(&input, &output) { continue }
             self.batch.flush(output.span)
@@ -65,7 +64,8 @@ struct OutboundWorker: ~Copyable {
         descriptors[0] = self.mailbox.wake.descriptor
         // A device that is gone is always ready, and has nothing.
         if self.hasDevice { descriptors[1] = self.surroundings.tun.withDescriptor { $0 } }
-        _ = PacketPoll.wait(descriptors.span, milliseconds: -1)
+        let ready = PacketPoll.wait(descriptors.span, milliseconds: -1)
+        if ready > 0, ready & 1 != 0 { self.mailbox.wake.clear() }
     }
 
     /// Carries one packet of the TUN device; false if there is none.

@@ -9,9 +9,8 @@ internal import LinuxIO
 struct SendBatch: ~Copyable {
     /// What all packets of the batch have in common.
     private struct Head {
-        /// Whose packets they are. No entry goes while its packets are in a batch, so this names one.
-        let entry: ObjectIdentifier
-        let route: TunnelRoute
+        /// Whose packets they are.
+        let entry: OutboundEntry
         let trafficClass: UInt8
     }
 
@@ -23,8 +22,6 @@ struct SendBatch: ~Copyable {
     /// True after a packet that is shorter than the others, which must be the last.
     private var isClosed = false
     private let surroundings: Surroundings
-    /// Until then packets are sent one by one, since the kernel has refused to cut, which it said it could.
-    private var singlyUntil = Instant.origin
     private var hasSaidSo = false
 
     /// Bytes of the memory that packets are sealed in: a batch, and a packet that might not fit.
@@ -48,14 +45,13 @@ struct SendBatch: ~Copyable {
     ) -> Int {
         if self.count > 0 {
             let fits =
-                !self.isClosed && length <= self.segmentSize && self.head?.entry == ObjectIdentifier(entry)
+                !self.isClosed && length <= self.segmentSize && self.head?.entry === entry
                 && self.head?.trafficClass == trafficClass
                 && self.used + length <= Self.largest && self.count < PacketSocket.maximumSegments
             if !fits { self.flush(memory) }
         }
         if self.count == 0 {
-            self.head = Head(
-                entry: ObjectIdentifier(entry), route: entry.route, trafficClass: trafficClass)
+            self.head = Head(entry: entry, trafficClass: trafficClass)
         }
         return self.used
     }
@@ -72,19 +68,19 @@ struct SendBatch: ~Copyable {
     mutating func flush(_ memory: Span<UInt8>) {
         guard self.count > 0, let head = self.head else { return }
         defer {
+            self.head = nil
             self.used = 0
             self.count = 0
             self.isClosed = false
         }
-        guard
-            let socket = self.surroundings.sockets.socket(head.route.kind, head.route.source.family)
-        else {
+        let route = head.entry.route
+        guard let socket = self.surroundings.sockets.socket(route.kind, route.source.family) else {
             self.drop(self.count)
             return
         }
         var start = 0
         var waits = 0
-        var cuts = socket.offloads.contains(.gso) && self.count > 1 && Host.now >= self.singlyUntil
+        var cuts = socket.offloads.contains(.gso) && self.count > 1 && Host.now >= head.entry.singlyUntil
         while start < self.used {
             let result = self.send(memory, start..<self.used, by: socket, head, cuts: cuts)
             start = min(self.used, start + result.datagrams * self.segmentSize)
@@ -94,7 +90,7 @@ struct SendBatch: ~Copyable {
                 self.waitForRoom(socket)
             } else if result.isRefusedSegmentation, cuts {
                 cuts = false
-                self.stopCutting(result)
+                self.stopCutting(for: head.entry, result)
             } else {
                 // This one cannot be sent, whatever the reason; the next may be.
                 self.drop(1)
@@ -106,8 +102,8 @@ struct SendBatch: ~Copyable {
     private func send(
         _ memory: Span<UInt8>, _ range: Range<Int>, by socket: PacketSocket, _ head: Head, cuts: Bool
     ) -> SendResult {
-        let route = head.route
-        guard cuts else {
+        let route = head.entry.route
+        guard cuts || range.count <= self.segmentSize else {
             return socket.sendSingly(
                 memory, range, segmentSize: self.segmentSize, from: route.source,
                 to: route.destination, trafficClass: head.trafficClass)
@@ -126,8 +122,8 @@ struct SendBatch: ~Copyable {
     }
 
     /// The kernel said that it cuts, and then did not: a device without checksums, or packets beyond the path's MTU.
-    private mutating func stopCutting(_ result: SendResult) {
-        self.singlyUntil = Host.now.advanced(by: Self.singlyFor)
+    private mutating func stopCutting(for entry: OutboundEntry, _ result: SendResult) {
+        entry.singlyUntil = Host.now.advanced(by: Self.singlyFor)
         guard !self.hasSaidSo else { return }
         self.hasSaidSo = true
         self.surroundings.control.put(
