@@ -14,6 +14,9 @@ struct Tunnel {
     }
 
     func run() throws {
+        if self.options.selfbench {
+            return try SelfBench(try self.provider(), try self.options.template()).run()
+        }
         Signals.holdAwaited()
         let child = try self.options.child()
         let (plane, interface) = try self.open(child)
@@ -30,7 +33,8 @@ struct Tunnel {
     }
 
     private func open(_ child: ChildSASpec) throws -> (UserspaceDataPlane, TunnelInterface) {
-        let tun = try TunDevice(name: self.options.device, allowing: self.options.noOffload ? [] : .all)
+        let tun = try TunDevice(
+            name: try self.options.deviceName(), allowing: self.options.noOffload ? [] : .all)
         let interface = try TunnelInterface(tun)
         let bound = try IKESocket(bindingTo: child.path.local, role: [])
         let family = child.path.local.address.family
@@ -46,7 +50,14 @@ struct Tunnel {
     }
 
     private func provider() throws -> any ESPTransformProvider {
-        OpenSSLProvider()
+        let reference = OpenSSLProvider()
+        switch self.options.provider {
+        case "openssl": return reference
+        case "ipsec-mb":
+            return PreferredTransforms(try IPsecMBProvider(checkedAgainst: reference), otherwise: reference)
+        case "auto": return IPsecMBProvider.choice(over: reference).provider
+        default: throw ValidationError("'\(self.options.provider)' is none of openssl, ipsec-mb, auto")
+        }
     }
 
     private func report(_ plane: UserspaceDataPlane, _ child: ChildSASpec) throws {

@@ -4,19 +4,22 @@ internal import IPsecModel
 /// What the command line says.
 struct TunnelOptions: ParsableArguments {
     @Argument(help: "The name of the TUN device.")
-    var device: String
+    var device: String?
     @Argument(help: "Our outer address.")
-    var local: String
+    var local: String?
     @Argument(help: "The peer's outer address.")
-    var remote: String
+    var remote: String?
     @Argument(help: "The UDP port of both ends.")
-    var port: UInt16
+    var port: UInt16?
     @Argument(
         help:
             "aes128gcm16, aes256gcm16, chacha20poly1305, aes128-sha256, aes256-sha256, aes256-sha384, aes256-sha512"
     )
-    var cipher: String
+    var cipher: String?
 
+    @Flag(
+        help: "Measures the engine itself, and needs no other argument: allocations, memory, many CHILD_SAs.")
+    var selfbench = false
     @Flag(help: "Sequence numbers of 64 bits.")
     var esn = false
     @Flag(help: "IP protocol 50 instead of UDP.")
@@ -40,15 +43,36 @@ struct TunnelOptions: ParsableArguments {
     @Option(help: "The cipher library: openssl, ipsec-mb, or auto for the faster.")
     var provider = "auto"
 
+    /// The device that the options name.
+    func deviceName() throws -> String {
+        guard let device = self.device else { throw ValidationError("no device is named") }
+        return device
+    }
+
     /// The child that the options describe.
     func child() throws -> ChildSASpec {
-        let suite = try self.suite()
+        guard let local = self.local, let remote = self.remote, let port = self.port, let cipher = self.cipher
+        else {
+            throw ValidationError("DEVICE LOCAL REMOTE PORT CIPHER are needed, or --selfbench")
+        }
+        return try self.child(local, remote, port, cipher)
+    }
+
+    /// A child of no particular peer, for the measurements without one.
+    func template() throws -> ChildSASpec {
+        try self.child("192.0.2.1", "192.0.2.2", 4_500, self.cipher ?? "aes128gcm16")
+    }
+
+    private func child(_ local: String, _ remote: String, _ port: UInt16, _ cipher: String) throws
+        -> ChildSASpec
+    {
+        let suite = try self.suite(cipher)
         let keys = try self.keys(suite.protection)
-        guard let local = IPAddress(self.local), let remote = IPAddress(self.remote),
+        guard let local = IPAddress(local), let remote = IPAddress(remote),
             let inbound = UInt32(self.spiIn, radix: 16), let outbound = UInt32(self.spiOut, radix: 16)
         else { throw ValidationError("an address or an SPI is none") }
         let path = Path(
-            local: Endpoint(local, self.port), remote: Endpoint(remote, self.port),
+            local: Endpoint(local, port), remote: Endpoint(remote, port),
             usesUDPEncapsulation: !self.bare, confirmedAt: .origin)
         // Without a network of the peer's, everything that is routed here by hand may go there.
         let everything = ["0.0.0.0/0", "::/0"]
@@ -68,7 +92,7 @@ struct TunnelOptions: ParsableArguments {
         }
     }
 
-    private func suite() throws -> ESPSuite {
+    private func suite(_ cipher: String) throws -> ESPSuite {
         let suites: [String: ProtectionSuite] = [
             "aes128gcm16": .init(encryption: .aesGCM16, keyLength: 128, integrity: nil),
             "aes256gcm16": .init(encryption: .aesGCM16, keyLength: 256, integrity: nil),
@@ -78,9 +102,8 @@ struct TunnelOptions: ParsableArguments {
             "aes256-sha384": .init(encryption: .aesCBC, keyLength: 256, integrity: .hmacSHA384),
             "aes256-sha512": .init(encryption: .aesCBC, keyLength: 256, integrity: .hmacSHA512),
         ]
-        guard let protection = suites[self.cipher] else {
-            throw ValidationError(
-                "'\(self.cipher)' is none of \(suites.keys.sorted().joined(separator: ", "))")
+        guard let protection = suites[cipher] else {
+            throw ValidationError("'\(cipher)' is none of \(suites.keys.sorted().joined(separator: ", "))")
         }
         return ESPSuite(
             protection: protection, sequenceNumbers: self.esn ? .extended : .short, keyExchange: nil)
@@ -91,7 +114,7 @@ struct TunnelOptions: ParsableArguments {
         let count = encryption + protection.integrityKeyBytes
         let bytes = try self.key.map(Self.bytes) ?? (0..<count).map { UInt8(truncatingIfNeeded: $0 &+ 1) }
         guard bytes.count == count else {
-            throw ValidationError("\(self.cipher) needs \(count) bytes of key, not \(bytes.count)")
+            throw ValidationError("the cipher needs \(count) bytes of key, not \(bytes.count)")
         }
         return ESPKeys(
             encryption: SecretBytes(copying: bytes[..<encryption]),
