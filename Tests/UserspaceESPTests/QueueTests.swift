@@ -115,14 +115,22 @@ internal import Testing
 
     @Test func `512 IKE messages have room, and those beyond are counted`() throws {
         let bench = try Bench()
-        for index in 0..<600 {
-            bench.peer.send([0, 0, 0, 0, UInt8(index >> 8), UInt8(index & 0xff)], to: bench.child.path)
+        // A busy machine may lose some on the wire, so there is no end to them before one was dropped.
+        var index = 0
+        let isFull = eventually {
+            for _ in 0..<60 {
+                bench.peer.send([0, 0, 0, 0, UInt8(index >> 8), UInt8(index & 0xff)], to: bench.child.path)
+                index += 1
+            }
+            return bench.site.dropped(.ikeQueueFull) > 0
         }
-        #expect(eventually { bench.site.dropped(.ikeQueueFull) == 88 })
+        #expect(isFull)
         bench.peer.send(bench.peer.seal(try Packets.udp([1])), to: bench.child.path)
         #expect(bench.program.receive() == [1])
-        let datagrams = bench.plane.control.drain().datagrams
-        #expect(datagrams.count == 512 && datagrams.last?.bytes.suffix(2) == [1, 255])
+        let numbers = bench.plane.control.drain().datagrams.map {
+            Int($0.bytes[4]) << 8 | Int($0.bytes[5])
+        }
+        #expect(numbers.count == 512 && numbers == numbers.sorted() && Set(numbers).count == 512)
         bench.peer.send([0, 0, 0, 0, 9], to: bench.child.path)
         #expect(eventually { bench.plane.control.drain().datagrams.count == 1 })
     }

@@ -25,7 +25,7 @@ final class Peer {
         }
 
         /// The next packet, or nil if none comes for as long as it should take.
-        func receive(milliseconds: Int = 2_000) -> Arrival? {
+        func receive(milliseconds: Int = 10_000) -> Arrival? {
             for _ in 0..<milliseconds {
                 if !self.waiting.isEmpty { return self.waiting.removeFirst() }
                 self.waiting = self.poll()
@@ -54,6 +54,7 @@ final class Peer {
     private let inbound: InboundSA
     private let outbound: OutboundSA
     private let listener: Listener
+    private var others: [Endpoint: IKESocket] = [:]
 
     /// The far end of `child`, which the near host has.
     init(_ host: Namespace, of child: ChildSASpec, _ transport: Child.Transport = .udp4) throws {
@@ -94,14 +95,16 @@ final class Peer {
 
     /// Sends bytes from another port.
     func send(_ bytes: [UInt8], to path: Path, fromPort port: UInt16) throws {
-        let other = try self.host.run {
-            try IKESocket(bindingTo: Endpoint(path.remote.address, port), role: [])
-        }
+        // Kept: a port that was closed may still be busy, in a child that another test is about to start.
+        let local = Endpoint(path.remote.address, port)
+        let other =
+            try self.others[local] ?? self.host.run { try IKESocket(bindingTo: local, role: []) }
+        self.others[local] = other
         try other.send(bytes, from: other.localEndpoint, to: path.local)
     }
 
     /// The next packet, or nil if none comes for as long as it should take.
-    func receive(milliseconds: Int = 2_000) -> Arrival? { self.listener.receive(milliseconds: milliseconds) }
+    func receive(milliseconds: Int = 10_000) -> Arrival? { self.listener.receive(milliseconds: milliseconds) }
 
     /// The inner packet of one of this SA's; nil if it is none.
     func open(_ arrival: Arrival) -> [UInt8]? {

@@ -105,7 +105,7 @@ final class PlainSocket {
     }
 
     /// The same, but waits for it.
-    func receive(milliseconds: Int = 2_000) -> [UInt8]? {
+    func receive(milliseconds: Int = 10_000) -> [UInt8]? {
         for _ in 0..<milliseconds {
             if let bytes = self.receiveNow() { return bytes }
             rest()
