@@ -24,6 +24,9 @@ internal import Testing
         }
     }
 
+    private static let there = pattern(600_000)
+    private static let back = pattern(400_001)
+
     private static func pattern(_ count: Int) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8 &* 7) }
     }
@@ -77,7 +80,7 @@ internal import Testing
         try near.bind(inner.near, 0)
         near.connect(inner.far, 7_002)
         let far = try listener.accept()
-        let (there, back) = (Self.pattern(3_000_000), Self.pattern(2_000_001))
+        let (there, back) = (Self.there, Self.back)
         var (sentThere, sentBack) = (0, 0)
         var (heardThere, heardBack): ([UInt8], [UInt8]) = ([], [])
         let isDone = eventually {

@@ -42,7 +42,7 @@ internal import Testing
         #expect(eventually { (try? bench.plane.statistics(bench.child).outbound.packets > 1_000) == true })
         let begin = Host.now
         bench.plane.stop()
-        #expect(Host.now.since(begin) < .seconds(1))
+        #expect(Host.now.since(begin) < .seconds(5))
     }
 
     /// SAFETY of `@unchecked Sendable`: one thread uses it after another has made it.
