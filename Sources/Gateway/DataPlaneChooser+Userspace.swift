@@ -27,6 +27,8 @@ extension DataPlaneChooser {
 
     /// The sockets on UDP 4500, and bare ESP where this host allows it.
     private func packetSockets(_ sockets: SocketSet) throws(IOFault) -> [PacketSocket] {
+        // IKE on 500 as well: a tunnel's route may cover a peer that has none yet.
+        for bound in sockets.all { try bound.socket.setMark(TunnelInterface.mark) }
         var all: [PacketSocket] = []
         for bound in sockets.all where bound.kind == .natTraversal {
             all.append(try PacketSocket(sharing: bound.socket, mark: TunnelInterface.mark))
@@ -53,6 +55,8 @@ extension DataPlaneChooser {
 
     /// The faster library where it is there and computes what OpenSSL computes.
     private func ciphers() -> any ESPTransformProvider {
-        OpenSSLProvider()
+        let choice = IPsecMBProvider.choice(over: OpenSSLProvider())
+        self.log.notice(choice.reason)
+        return choice.provider
     }
 }
