@@ -80,6 +80,15 @@ internal import Testing
         }
     }
 
+    @Test(arguments: [("203.0.113.2", ""), ("2001:db8:f::2", "-v6")])
+    func `a rule leads packets from an address past the table, and is deleted`(
+        source: String, suffix: String
+    ) throws {
+        let rule = RoutingRule(outside: try address(source), RoutingNumbers(priority: 17_238))
+        try self.expect(rule.creation(origin: 67), is: "rule-from-add" + suffix)
+        try self.expect(rule.deletion(origin: 67), is: "rule-from-delete" + suffix)
+    }
+
     /// What the kernel writes of a route or a rule has the form of what it reads.
     @Test func `routes and rules are read as they were written`() throws {
         let hop = Route.Hop(
@@ -95,12 +104,15 @@ internal import Testing
                 #expect(throws: MalformedMessage.self) { try Route(payload.prefix(count), self.numbers) }
             }
         }
-        let rule = RoutingRule(.v6, self.numbers)
-        let payload = rule.creation(origin: 67).bytes.dropFirst(16)
-        #expect(try RoutingRule(payload, origin: 67) == rule)
-        #expect(try RoutingRule(payload, origin: 68) == nil)
-        for count in 0..<12 {
-            #expect(throws: MalformedMessage.self) { try RoutingRule(payload.prefix(count), origin: 67) }
+        for rule in [
+            RoutingRule(.v6, self.numbers), RoutingRule(outside: try address("203.0.113.2"), self.numbers),
+        ] {
+            let payload = rule.creation(origin: 67).bytes.dropFirst(16)
+            #expect(try RoutingRule(payload, origin: 67) == rule)
+            #expect(try RoutingRule(payload, origin: 68) == nil)
+            for count in 0..<12 {
+                #expect(throws: MalformedMessage.self) { try RoutingRule(payload.prefix(count), origin: 67) }
+            }
         }
     }
 

@@ -53,6 +53,8 @@ enum RouteAttribute {
 
 /// Attributes of a rule (linux/fib_rules.h).
 enum RuleAttribute {
+    /// FRA_SRC: the first address of the prefix in which a packet's source is.
+    static let source: UInt16 = 2
     /// FRA_PRIORITY: rules are asked from the lowest to the highest.
     static let priority: UInt16 = 6
     /// FRA_FWMARK: the mark of a packet.
@@ -85,6 +87,8 @@ enum RouteNumber {
     static let isCloned: UInt32 = 0x200
     /// FR_ACT_TO_TBL.
     static let lookUp: UInt8 = 1
+    /// RT_TABLE_MAIN.
+    static let mainTable: UInt8 = 254
     /// FIB_RULE_INVERT.
     static let inverted: UInt32 = 2
 }

@@ -6,8 +6,11 @@ package struct RoutingNumbers: Hashable, Sendable {
     package var origin: UInt8
     /// Packets with this mark are our own outer packets, and never look into the table.
     package var mark: UInt32
-    /// When the table is asked: after the table `local` (0) and before `main` (32766).
+    /// When the table is asked: after the table `local` (0) and before `main` (32766). The number before it is ours too.
     package var priority: UInt32
+
+    /// When it is asked which packets stay outside: just before the table.
+    var priorityOutside: UInt32 { max(self.priority, 1) - 1 }
 
     /// The numbers for one engine. Two engines on one host need different tables, origins and priorities.
     package init(

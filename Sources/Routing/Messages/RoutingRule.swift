@@ -2,28 +2,58 @@ package import IPsecModel
 internal import LinuxIO
 internal import Netlink
 
-/// The rule that leads into our table: `not fwmark MARK lookup TABLE priority PRIORITY`.
+/// A rule of ours, of two forms:
+/// - `not fwmark MARK lookup TABLE priority PRIORITY` leads into our table,
+/// - `from ADDRESS lookup main priority PRIORITY` leads past it.
 package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
+    /// Whom a rule concerns.
+    package enum Packets: Hashable, Sendable {
+        /// Packets with any other mark, or none.
+        case allBut(mark: UInt32)
+        /// Packets whose source is this address. Where the source is not chosen yet it is 0, so the rule does not apply.
+        case from(IPAddress)
+    }
+
     /// IPv4 or IPv6.
     package let family: AddressFamily
-    /// Packets with any other mark, or none, look into the table.
-    package let mark: UInt32
+    /// The packets that look into the table.
+    package let packets: Packets
     /// The table.
     package let table: UInt32
     /// When the rule is asked.
     package let priority: UInt32
 
-    /// The rule of `family` with our numbers.
+    /// The rule of `family` that leads into our table, with our numbers.
     package init(_ family: AddressFamily, _ numbers: RoutingNumbers) {
         self.family = family
-        self.mark = numbers.mark
+        self.packets = .allBut(mark: numbers.mark)
         self.table = numbers.table
         self.priority = numbers.priority
     }
 
+    /// The rule that leads packets from `source` past our table, with our numbers.
+    package init(outside source: IPAddress, _ numbers: RoutingNumbers) {
+        self.family = source.family
+        self.packets = .from(source)
+        self.table = UInt32(RouteNumber.mainTable)
+        self.priority = numbers.priorityOutside
+    }
+
     package var description: String {
         let family = self.family == .v4 ? "IPv4" : "IPv6"
-        return "\(family) rule \(self.priority) for table \(self.table)"
+        switch self.packets {
+        case .allBut: return "\(family) rule \(self.priority) for table \(self.table)"
+        case .from(let source):
+            return "\(family) rule \(self.priority) from \(source) for table \(self.table)"
+        }
+    }
+
+    /// True if a daemon with these numbers made the rule, or an earlier one whose mark was another.
+    func isOurs(_ numbers: RoutingNumbers) -> Bool {
+        switch self.packets {
+        case .allBut: return self.table == numbers.table
+        case .from(let source): return self == RoutingRule(outside: source, numbers)
+        }
     }
 
     /// NEWRULE, which fails if there is such a rule.
@@ -40,14 +70,24 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
         return request
     }
 
-    /// `struct fib_rule_hdr`.
+    /// `struct fib_rule_hdr` and the attributes.
     private func append(to request: NetlinkRequest, action: UInt8, _ origin: UInt8) {
+        // The header has room for the numbers of the kernel's own tables only; the others are an attribute.
+        let headerTable = UInt8(exactly: self.table)
         request.append(family: self.family)
-        request.append(bytes: [0, 0, 0, 0, 0, 0, action])
-        request.append(native: RouteNumber.inverted)
-        request.attribute(RuleAttribute.mark, self.mark)
+        switch self.packets {
+        case .allBut(let mark):
+            request.append(bytes: [0, 0, 0, headerTable ?? 0, 0, 0, action])
+            request.append(native: RouteNumber.inverted)
+            request.attribute(RuleAttribute.mark, mark)
+        case .from(let source):
+            let length = UInt8(truncatingIfNeeded: self.family.bitWidth)
+            request.append(bytes: [0, length, 0, headerTable ?? 0, 0, 0, action])
+            request.append(native: UInt32(0))
+            request.attribute(RuleAttribute.source, source)
+        }
         request.attribute(RuleAttribute.priority, self.priority)
-        request.attribute(RuleAttribute.table, self.table)
+        if headerTable == nil { request.attribute(RuleAttribute.table, self.table) }
         request.attribute(number: RuleAttribute.origin) { $0.append(bytes: [origin]) }
     }
 
@@ -63,17 +103,31 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
     init?(_ payload: ArraySlice<UInt8>, origin: UInt8) throws(MalformedMessage) {
         var reader = KernelReader(payload)
         let family = AddressFamily(systemNumber: UInt16(try reader.native("family", as: UInt8.self)))
-        _ = try reader.bytes(7, "fib_rule_hdr")
+        let header = Array(try reader.bytes(7, "fib_rule_hdr"))
         let flags = try reader.native("flags", as: UInt32.self)
         let attributes = try NetlinkAttributes(reader.rest)
-        guard let family, flags & RouteNumber.inverted != 0,
-            attributes[number: RuleAttribute.origin].map({ Array($0) }) == [origin],
-            let mark = attributes.number(RuleAttribute.mark),
-            let table = attributes.number(RuleAttribute.table)
+        guard let family, attributes[number: RuleAttribute.origin].map({ Array($0) }) == [origin],
+            let packets = Packets(attributes, family, sourceLength: header[1], flags: flags)
         else { return nil }
         self.family = family
-        self.mark = mark
-        self.table = table
+        self.packets = packets
+        self.table = attributes.number(RuleAttribute.table) ?? UInt32(header[3])
         self.priority = attributes.number(RuleAttribute.priority) ?? 0
+    }
+}
+
+extension RoutingRule.Packets {
+    /// Reads which packets a rule concerns; nil if that has another form than ours.
+    fileprivate init?(
+        _ attributes: NetlinkAttributes, _ family: AddressFamily, sourceLength: UInt8, flags: UInt32
+    ) {
+        let isInverted = flags & RouteNumber.inverted != 0
+        let source = attributes.address(RuleAttribute.source)
+        switch (isInverted, attributes.number(RuleAttribute.mark), source) {
+        case (true, let mark?, nil): self = .allBut(mark: mark)
+        case (false, nil, let source?) where source.family == family && Int(sourceLength) == family.bitWidth:
+            self = .from(source)
+        case (_, _, _): return nil
+        }
     }
 }

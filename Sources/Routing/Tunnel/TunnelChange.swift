@@ -6,6 +6,8 @@ struct TunnelChange {
     private(set) var claims: [IPPrefix: PrefixClaims] = [:]
     /// How many children need each address that the child had or will have.
     private(set) var addresses: [IPAddress: Int] = [:]
+    /// The claims on our outer address that the child had, and on the one that it will have.
+    private(set) var outer: [IPAddress: OuterClaims] = [:]
     /// In the order in which they must be done.
     private(set) var steps: [TunnelStep] = []
 
@@ -23,6 +25,13 @@ struct TunnelChange {
             case (_, _): continue
             }
         }
+        for (address, claims) in self.outer {
+            switch (routes.outer[address]?.isOutside ?? false, claims.isOutside) {
+            case (false, true): self.steps.append(.keepOutside(address))
+            case (true, false): self.steps.append(.letInside(address))
+            case (true, true), (false, false): continue
+            }
+        }
         for (prefix, claims) in self.claims {
             let before = routes.claims[prefix]?.target(interface: routes.interface)
             let after = claims.target(interface: routes.interface)
@@ -31,13 +40,17 @@ struct TunnelChange {
         self.steps.sort { $0.rank < $1.rank }
     }
 
-    /// Counts addresses and throws, `by` one more or one less.
+    /// Counts addresses, throws and our outer address, `by` one more or one less.
     private mutating func count(_ routes: TunnelRoutes, _ needs: TunnelNeeds?, by one: Int) {
         for address in needs?.addresses ?? [] {
             self.addresses[address, default: routes.addresses[address] ?? 0] += one
         }
         for prefix in needs?.thrown ?? [] {
             self.claims[prefix, default: routes.claims[prefix] ?? PrefixClaims()].throwers += one
+        }
+        if let outer = needs?.outer {
+            self.outer[outer.address, default: routes.outer[outer.address] ?? OuterClaims()].count(
+                outer, by: one)
         }
     }
 

@@ -8,6 +8,8 @@ package struct TunnelChild: Hashable, Sendable {
     package var localSelectors: [TrafficSelector]
     /// Inner packets' addresses on the peer's side.
     package var remoteSelectors: [TrafficSelector]
+    /// Our outer address; unspecified if it is not known.
+    package var outer: IPAddress
     /// The peer's outer address.
     package var peer: IPAddress
     /// The largest inner packet in bytes.
@@ -16,11 +18,12 @@ package struct TunnelChild: Hashable, Sendable {
     /// The child with these selectors.
     package init(
         reqid: UInt32, localSelectors: [TrafficSelector], remoteSelectors: [TrafficSelector],
-        peer: IPAddress, mtu: Int
+        outer: IPAddress, peer: IPAddress, mtu: Int
     ) {
         self.reqid = reqid
         self.localSelectors = localSelectors
         self.remoteSelectors = remoteSelectors
+        self.outer = outer
         self.peer = peer
         self.mtu = mtu
     }
@@ -29,6 +32,6 @@ package struct TunnelChild: Hashable, Sendable {
     package init(_ spec: ChildSASpec, mtu: Int) {
         self.init(
             reqid: spec.reqid, localSelectors: spec.localSelectors, remoteSelectors: spec.remoteSelectors,
-            peer: spec.path.remote.address, mtu: mtu)
+            outer: spec.path.local.address, peer: spec.path.remote.address, mtu: mtu)
     }
 }

@@ -9,6 +9,8 @@ struct TunnelNeeds: Hashable {
     var thrown: Set<IPPrefix> = []
     /// Addresses of this host that the interface must have too, because routes name them as source.
     var addresses: Set<IPAddress> = []
+    /// Our outer address and whether packets from it are the child's; nil if it is not known.
+    var outer: OuterAddress?
 
     /// Prefixes of one selector at most; more would be a configuration that nobody meant. Any range of IPv4
     /// needs fewer.
@@ -40,6 +42,9 @@ struct TunnelNeeds: Hashable {
         let family = child.peer.family
         if families.contains(family), let host = IPPrefix(child.peer, length: family.bitWidth) {
             self.thrown.insert(host)
+        }
+        if families.contains(child.outer.family), !child.outer.isUnspecified {
+            self.outer = OuterAddress(child)
         }
     }
 

@@ -44,12 +44,12 @@ extension TunnelRoutes {
         self.children = [:]
         self.claims = [:]
         self.addresses = [:]
+        self.outer = [:]
         if let first { throw first }
     }
 
     private func removeEverything(_ family: AddressFamily) throws(KernelFault) {
-        let table = self.socket.numbers.table
-        for rule in try self.socket.rules(family) where rule.table == table {
+        for rule in try self.socket.rules(family) where rule.isOurs(self.socket.numbers) {
             try self.socket.delete(rule)
         }
         try self.socket.flushRoutes(family)

@@ -10,7 +10,11 @@ internal import LinuxIO
 /// - the peer's outer address is thrown, so that the check of source addresses (`rp_filter`) and other
 ///   programs find the peer outside. Our own outer packets carry the mark and never come here.
 ///
-/// If two children want different things with one prefix, the way into the tunnel wins. Any number of children may
+/// Routes look at destinations only. So before the table, packets from our own outer addresses are led past it: this host's
+/// answers to others stay outside, unless local selectors have the address. A packet whose source is not chosen yet gets
+/// an inner one from the table.
+///
+/// If two children want different things with one prefix or address, the way into the tunnel wins. Any number of children may
 /// want the same; it goes with the last of them. A call costs as many transactions as the child has prefixes,
 /// however many children there are.
 package final class TunnelRoutes {
@@ -25,6 +29,8 @@ package final class TunnelRoutes {
     var claims: [IPPrefix: PrefixClaims] = [:]
     /// How many children need an address on the interface; those that others put there are not counted.
     var addresses: [IPAddress: Int] = [:]
+    /// What is wanted with each of our outer addresses.
+    var outer: [IPAddress: OuterClaims] = [:]
 
     /// Routes to `interface`; see `start`.
     package init(_ socket: RoutingSocket, interface: UInt32) {
@@ -77,6 +83,7 @@ package final class TunnelRoutes {
         self.children[reqid] = needs
         for (prefix, claims) in change.claims { self.claims[prefix] = claims.isEmpty ? nil : claims }
         for (address, count) in change.addresses { self.addresses[address] = count == 0 ? nil : count }
+        for (address, claims) in change.outer { self.outer[address] = claims.isEmpty ? nil : claims }
     }
 
     /// All steps, or none of them.
@@ -97,6 +104,10 @@ package final class TunnelRoutes {
     private func perform(_ step: TunnelStep) throws(KernelFault) {
         switch step {
         case .add(let address): try self.socket.add(address, interface: self.interface)
+        case .keepOutside(let address):
+            try self.socket.add(RoutingRule(outside: address, self.socket.numbers))
+        case .letInside(let address):
+            try self.socket.delete(RoutingRule(outside: address, self.socket.numbers))
         case .remove(let address): try self.socket.remove(address, interface: self.interface)
         case .route(let prefix, _, let target?): try self.socket.replace(Route(prefix, target))
         case .route(let prefix, _, nil): try self.socket.deleteRoute(prefix)

@@ -4,8 +4,12 @@ internal import IPsecModel
 enum TunnelStep: Hashable {
     /// The interface gets the address.
     case add(IPAddress)
+    /// Packets from this address are led past our table.
+    case keepOutside(IPAddress)
     /// The route of a prefix changes from one target to another; nil is no route.
     case route(IPPrefix, from: Route.Target?, to: Route.Target?)
+    /// Packets from this address look into our table again.
+    case letInside(IPAddress)
     /// The interface loses the address.
     case remove(IPAddress)
 
@@ -13,7 +17,9 @@ enum TunnelStep: Hashable {
     var inverse: TunnelStep {
         switch self {
         case .add(let address): return .remove(address)
+        case .keepOutside(let address): return .letInside(address)
         case .route(let prefix, let old, let new): return .route(prefix, from: new, to: old)
+        case .letInside(let address): return .keepOutside(address)
         case .remove(let address): return .add(address)
         }
     }
@@ -23,10 +29,12 @@ enum TunnelStep: Hashable {
     var rank: Int {
         switch self {
         case .add: return 0
+        case .keepOutside: return 1
         case .route(_, _, .throw?): return 1
         case .route(_, _, .interface?): return 2
         case .route(_, .interface?, nil): return 3
         case .route(_, _, nil): return 4
+        case .letInside: return 4
         case .remove: return 5
         }
     }

@@ -4,6 +4,8 @@
 
 # What strongSwan and Culvert use for their routes.
 LIBIPSEC_TABLE=220 CULVERT_TABLE=17238
+# Culvert's rules that lead packets from its outer addresses past the table.
+CULVERT_OUTSIDE=17237
 
 # plane_of NAMESPACE: kernel, culvert or libipsec.
 plane_of() {
@@ -76,6 +78,9 @@ policy_count_culvert() { culvert_routes "$1" | grep -c ' dev ' || true; }
 
 culvert_routes() { { ip -n "$1" route show table "$CULVERT_TABLE"; ip -n "$1" -6 route show table "$CULVERT_TABLE"; } 2>/dev/null; }
 
+# rules_with NAMESPACE PATTERN: both families' rules.
+rules_with() { { ip -n "$1" rule; ip -n "$1" -6 rule; } 2>/dev/null | grep -E "$2" || true; }
+
 policy_count_libipsec() { ip -n "$1" route show table "$LIBIPSEC_TABLE" 2>/dev/null | grep -c . || true; }
 
 # policies_for NAMESPACE NUMBER: as many as that number of CHILD_SAs needs.
@@ -87,14 +92,14 @@ policies_for() {
 
 nothing_left() {
     [ "$(state_count "$1")" = 0 ] && [ "$(policy_count "$1")" = 0 ] || return 1
-    [ "$(plane_of "$1")" != culvert ] || [ -z "$(culvert_routes "$1")" ]
+    [ "$(plane_of "$1")" != culvert ] || [ -z "$(culvert_routes "$1"; rules_with "$1" "^$CULVERT_OUTSIDE:")" ]
 }
 
 # When the daemon has ended, its device and its rules are gone as well. (charon leaves its rule behind.)
 nothing_left_of_daemon() {
     nothing_left "$1" || return 1
     [ "$(plane_of "$1")" = culvert ] || return 0
-    [ -z "$(ip -n "$1" link show type tun)" ] && ! { ip -n "$1" rule; ip -n "$1" -6 rule; } | grep -q "$CULVERT_TABLE"
+    [ -z "$(ip -n "$1" link show type tun)" ] && [ -z "$(rules_with "$1" "$CULVERT_TABLE")" ]
 }
 
 # selectors NAMESPACE: "OURS THEIRS" of each CHILD_SA.

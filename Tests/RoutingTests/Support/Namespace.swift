@@ -74,6 +74,11 @@ struct Namespace {
         try self.ip("\(family) route show table all proto 67").sorted()
     }
 
+    /// The rules that lead past our table, in the kernel's order.
+    func rulesOutside(_ family: String = "-4") throws -> [String] {
+        try self.ip("\(family) rule").filter { $0.hasPrefix("17237:") }
+    }
+
     /// The interface that a packet to `destination` takes, or nil if there is no route.
     func interface(to destination: String, _ more: String = "") throws -> String? {
         let command = "route get \(destination) \(more)"
