@@ -4,9 +4,6 @@ internal import LinuxIO
 /// Lets others work for a millisecond.
 func rest() { usleep(1_000) }
 
-/// Seconds of processor time that this process has had.
-func processorTime() -> Double { Double(clock()) / 1_000_000 }
-
 /// A socket of an ordinary program behind the tunnel. It does not block.
 final class PlainSocket {
     enum Kind { case udp, tcp }
