@@ -118,7 +118,8 @@ let package = Package(
         tests(
             "UserspaceESPTests",
             [
-                "UserspaceESP", "ESPCore", "Routing", "LinuxIO", "IPsecModel", "CryptoOpenSSL", "CryptoIPsecMB",
+                "UserspaceESP", "ESPCore", "Routing", "LinuxIO", "IPsecModel", "CryptoOpenSSL",
+                "CryptoIPsecMB",
                 "CAllocationCount",
             ]),
 
