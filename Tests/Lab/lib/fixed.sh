@@ -6,7 +6,6 @@
 
 : "${OUTER:=4}" "${ENCAP:=udp}" "${ESN:=no}" "${TUNNEL_OPTIONS:=}" "${A_SEQUENCE:=0}"
 SPI_TO_A=c0000001 SPI_TO_B=c0000002
-CIPHERS="aes128gcm16 aes256gcm16 chacha20poly1305 aes128-sha256 aes256-sha256 aes256-sha384 aes256-sha512"
 TUNNEL_DEVICE=esp0
 
 # fixed_begin: no NAT, and IPv6 inside as well: fd00:1::/64 at A, fd00:2::/64 at B.
@@ -181,4 +180,21 @@ fixed_try() { # 4|6: the inner addresses
     ping_through hosta "$b" 2 -s 4000
     ping_through hostb "$a" 2 -s 4000
     transfer hosta "$b" 300000
+}
+
+# Each cipher against A's kernel, with and without ESN.
+fixed_ciphers() { # CIPHER...
+    local cipher
+    fixed_begin
+    echo_serve hostb
+    for cipher in "$@"; do
+        for ESN in no yes; do
+            note "$cipher, ESN $ESN"
+            fixed_kernel gwa "$cipher"
+            fixed_ours gwb "$cipher"
+            fixed_try 4
+            fixed_ours_end gwb
+            kernel_forgets gwa
+        done
+    done
 }
