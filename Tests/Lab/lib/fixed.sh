@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# ESP with fixed keys and no IKE: esp-tunnel (Benchmarks/esp) at B, and at A the kernel's own ESP or another esp-tunnel. There is no
-# NAT on the path. A scenario may set the variables below before fixed_kernel or fixed_tunnel.
+# ESP with fixed keys and no IKE: esp-tunnel (Benchmarks/esp) at B, and at A the kernel's own ESP or another esp-tunnel. There
+# is no NAT on the path. A scenario may set the variables below before fixed_kernel or fixed_tunnel.
 #   OUTER 4|6, the addresses of the gateways      ENCAP udp|bare      ESN yes|no
 #   TUNNEL_OPTIONS, more for esp-tunnel           A_SEQUENCE, the sequence number that A's kernel used last
 
@@ -121,8 +121,8 @@ kernel_forgets() { # SITE
     ip -n "$1" xfrm policy flush
 }
 
-# fixed_ours SITE CIPHER, fixed_ours_end SITE: esp-tunnel, or with RESPONDER=strongswan the kernel in its place: shows that what the
-# scenario asks for is ESP and nothing else.
+# fixed_ours SITE CIPHER, fixed_ours_end SITE: esp-tunnel, or with RESPONDER=strongswan the kernel in its place: shows that
+# what the scenario asks for is ESP and nothing else.
 fixed_ours() { if [ "$RESPONDER" = culvert ]; then fixed_tunnel "$@"; else fixed_kernel "$@"; fi; }
 
 fixed_ours_end() { if [ "$RESPONDER" = culvert ]; then tunnel_stop "$@"; else kernel_forgets "$@"; fi; }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The ESP states of a gateway, in the same words whoever holds them: the kernel, culvertd's own engine, or strongSwan's libipsec.
-# A CHILD_SA is two states, one for each direction. The kernel is asked itself; of the other two the daemon.
+# The ESP states of a gateway, in the same words whoever holds them: the kernel, culvertd's own engine, or strongSwan's
+# libipsec. A CHILD_SA is two states, one for each direction. The kernel is asked itself; of the other two the daemon.
 
 # What strongSwan and Culvert use for their routes.
 LIBIPSEC_TABLE=220 CULVERT_TABLE=17238
@@ -17,7 +17,8 @@ plane_of() {
     esac
 }
 
-# states NAMESPACE: one line each, "SPI SOURCE-PORT DESTINATION-PORT BYTES PACKETS"; the ports of UDP encapsulation are - without it.
+# states NAMESPACE: one line each, "SPI SOURCE-PORT DESTINATION-PORT BYTES PACKETS"; the ports of UDP encapsulation are -
+# without it.
 states() { "states_$(plane_of "$1")" "$1"; }
 
 # ip -s prints the counters on the line after "lifetime current:".
@@ -67,7 +68,8 @@ encap_ports() { states "$1" | awk '$2 != "-" { print $2, $3 }'; }
 # The port that B sends a peer's ESP to.
 encap_port_to_peer() { encap_ports gwb | awk '$1 == 4500 && $2 != 4500 { print $2; exit }'; }
 
-# What leads packets into CHILD_SAs: policies in the kernel (three for each: in, out, fwd), else a route for each remote selector.
+# What leads packets into CHILD_SAs: policies in the kernel (three for each: in, out, fwd), else a route for each remote
+# selector.
 policy_count() { "policy_count_$(plane_of "$1")" "$1"; }
 
 # Without the per-socket policies, which every IKE daemon has.
