@@ -105,6 +105,32 @@ internal import Testing
         #expect(bench.program.receiveNow() == nil)
     }
 
+    @Test func `packets of two CHILD_SAs that come together go each to its own peer`() throws {
+        let wire = try Wire()
+        let site = try Site(wire.near, starting: false)
+        let first = try Child.near()
+        var second = try Child.near(reqid: 2, generation: 2)
+        second.path = try Child.path(remote: Wire.Addresses.other)
+        let inner = "10.3.0.1"
+        second.remoteSelectors = [TrafficSelector(try #require(IPPrefix(try address(inner), length: 32)))]
+        for child in [first, second] { try site.install(child) }
+        let peer = try Peer(wire.far, of: first)
+        let programs = try [Wire.Addresses.far.inner4, inner].map { address in
+            let program = try PlainSocket(.udp, isIPv6: false, in: wire.near)
+            try program.bind(Wire.Addresses.near.inner4, 0)
+            program.connect(address, 7_001)
+            return program
+        }
+        for _ in 0..<10 { for program in programs { program.send([1, 2, 3]) } }
+        try site.plane.start()
+        let arrivals = (0..<20).compactMap { _ in peer.receive() }
+        for child in [first, second] {
+            let own = arrivals.filter { $0.spi == child.outboundSPI.number }
+            #expect(own.count == 10)
+            #expect(own.allSatisfy { $0.to.address == child.path.remote.address })
+        }
+    }
+
     @Test func `a policy without an SA drops, and sends nothing in clear`() throws {
         let bench = try Bench(installing: false)
         // Whatever left unsealed would arrive there.

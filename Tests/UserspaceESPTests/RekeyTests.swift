@@ -86,9 +86,12 @@ internal import Testing
         bench.peer.send(old, to: bench.child.path)
         #expect(bench.program.receive() == [1])
         #expect((1...3).map { bench.say($0)?.sequenceNumber } == [1, 2, 3])
+        _ = try bench.statistics { $0.packets == 1 && $1.packets == 3 }
         try bench.site.move([bench.child], to: path)
         var child = bench.child
         child.path = path
+        let still = try bench.plane.statistics(child)
+        #expect((still.inbound.packets, still.outbound.packets) == (1, 3))
         bench.program.send([4])
         let arrival = try #require(moved.receive())
         #expect(arrival.sequenceNumber == 4)
