@@ -1,3 +1,5 @@
+internal import IPsecModel
+
 /// The four zero octets before an IKE message on UDP 4500, where an ESP packet has its SPI (RFC 3948 §2.2).
 package enum NonESPMarker {
     /// The marker.
@@ -25,9 +27,11 @@ package enum NATTraversalDatagram: Hashable, Sendable {
 
     /// Tells what `datagram` is.
     package static func classify(_ datagram: ArraySlice<UInt8>) -> NATTraversalDatagram {
-        if datagram.count == 1, datagram.first == 0xff { return .keepalive }
-        guard datagram.count >= NonESPMarker.octets.count else { return .tooShort }
-        if let message = NonESPMarker.strip(datagram) { return .ike(message) }
-        return .esp
+        switch EncapsulatedDatagram(datagram.span, 0..<datagram.count) {
+        case .keepalive: return .keepalive
+        case .runt: return .tooShort
+        case .ike: return .ike(datagram.dropFirst(NonESPMarker.octets.count))
+        case .esp: return .esp
+        }
     }
 }

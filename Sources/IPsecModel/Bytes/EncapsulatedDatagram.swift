@@ -1,5 +1,3 @@
-package import IPsecModel
-
 /// What came in on UDP 4500 (RFC 3948 §2), told in the order in which it costs least.
 package enum EncapsulatedDatagram: Hashable, Sendable {
     /// One octet 0xFF: keeps a NAT's mapping alive, and is to be ignored (RFC 3948 §2.3).
