@@ -8,11 +8,11 @@ package enum ESPTrailer {
     /// What is inside of an ESP packet in tunnel mode (RFC 4303 §2.6).
     package enum NextHeader {
         /// An IPv4 packet.
-        package static let ipv4: UInt8 = 4
+        package static let ipv4 = IPProtocol.ipv4
         /// An IPv6 packet.
-        package static let ipv6: UInt8 = 41
+        package static let ipv6 = IPProtocol.ipv6
         /// Nothing: a dummy packet, which hides how much is really said (RFC 4303 §2.6).
-        package static let none: UInt8 = 59
+        package static let none = IPProtocol.noNextHeader
 
         /// A packet of `family`.
         package static func of(_ family: AddressFamily) -> UInt8 {

@@ -49,7 +49,7 @@ package final class InboundSA {
         let isExtended = child.suite.sequenceNumbers == .extended
         self.spi = child.inboundSPI
         self.transform = transform
-        self.headerLength = OutboundSA.fixedHeaderLength + transform.ivLength
+        self.headerLength = ESPPacketParts.headerLength + transform.ivLength
         self.icvLength = transform.icvLength
         self.filter = PacketFilter(local: child.localSelectors, remote: child.remoteSelectors)
         self.window = ReplayWindow(size: child.replayWindow, isExtended: isExtended)

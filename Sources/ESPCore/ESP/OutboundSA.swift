@@ -29,15 +29,12 @@ package final class OutboundSA {
     private let lastSequenceNumber: UInt64
     private var watch: VolumeWatch
 
-    /// Bytes of SPI and sequence number.
-    static let fixedHeaderLength = 8
-
     /// A half that has sent nothing yet, or goes on behind `sequenceNumber`.
     package init(_ child: ChildSASpec, transform: any ESPTransform, sequenceNumber: UInt64 = 0) {
         let isExtended = child.suite.sequenceNumbers == .extended
         self.spi = child.outboundSPI
         self.transform = transform
-        self.headerLength = Self.fixedHeaderLength + transform.ivLength
+        self.headerLength = ESPPacketParts.headerLength + transform.ivLength
         self.icvLength = transform.icvLength
         self.alignment = max(1, transform.alignment)
         self.lastSequenceNumber = isExtended ? .max : 0xffff_ffff

@@ -84,11 +84,9 @@ package enum ICMPError {
         buffer.store(UInt16(truncatingIfNeeded: range.count), at: start + 2)  // at most 576
         buffer.store(0x0000_4000 as UInt32, at: start + 4)  // no identification: DF is set (RFC 6864 §4.1)
         buffer.store(0x4000 as UInt16 | UInt16(IPProtocol.icmp), at: start + 8)  // TTL 64
-        buffer.store(0 as UInt16, at: start + 10)
         buffer.store(UInt32(truncatingIfNeeded: source.low), at: start + 12)
         buffer.store(UInt32(truncatingIfNeeded: destination.low), at: start + 16)
-        let header = InternetChecksum.sum(buffer.span, start..<message)
-        buffer.store(~InternetChecksum.fold(header), at: start + 10)
+        IPv4Header.storeChecksum(&buffer, start..<message)
         buffer.store(0x0304_0000 as UInt32, at: message)  // type 3, code 4
         buffer.store(UInt32(UInt16(clamping: mtu)), at: message + 4)
         let sum = InternetChecksum.sum(buffer.span, message..<range.upperBound)

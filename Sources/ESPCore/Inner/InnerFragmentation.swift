@@ -75,9 +75,7 @@ package struct InnerFragmentation: Sendable {
         buffer.store(0x40 | UInt8(truncatingIfNeeded: header.count / 4), at: start)
         buffer.store(UInt16(truncatingIfNeeded: length), at: start + 2)  // at most that of the packet
         buffer.store(flags, at: start + 6)
-        buffer.store(0 as UInt16, at: start + 10)
-        let sum = InternetChecksum.sum(buffer.span, header)
-        buffer.store(~InternetChecksum.fold(sum), at: start + 10)
+        IPv4Header.storeChecksum(&buffer, header)
     }
 
     /// Copies the options that all fragments have, one after the other, and fills up with the end of the list.

@@ -14,9 +14,8 @@ package enum TCPMSS {
         _ memory: inout MutableSpan<UInt8>, _ packet: InnerPacket, to limit: UInt16,
         isChecksumPartial: Bool = false
     ) -> Bool {
-        guard packet.ipProtocol == IPProtocol.tcp, let start = packet.transportOffset else { return false }
+        guard Self.mayAnnounce(memory.span, packet), let start = packet.transportOffset else { return false }
         let end = packet.range.upperBound
-        guard end <= memory.count, end - start >= 20, memory[start + 13] & Self.syn != 0 else { return false }
         guard let place = Self.option(memory.span, segment: start..<end) else { return false }
         let old = memory.load16(place)
         guard old > limit else { return false }
@@ -33,6 +32,13 @@ package enum TCPMSS {
     }
 
     private static let syn: UInt8 = 0x02
+
+    /// True for a SYN or SYN-ACK, whether it has the option or not.
+    @inline(__always) package static func mayAnnounce(_ memory: Span<UInt8>, _ packet: InnerPacket) -> Bool {
+        guard packet.ipProtocol == IPProtocol.tcp, let start = packet.transportOffset else { return false }
+        let end = packet.range.upperBound
+        return end <= memory.count && end - start >= 20 && memory[start + 13] & Self.syn != 0
+    }
 
     /// Where the number of the MSS option is, in a segment of at least 20 bytes; nil if it has none.
     private static func option(_ memory: Span<UInt8>, segment: Range<Int>) -> Int? {

@@ -2,8 +2,6 @@ internal import IPsecModel
 
 /// A packet that may be joined with others of its flow.
 struct Segment {
-    static let tcp: UInt8 = 6
-    static let udp: UInt8 = 17
     /// The flags of TCP's header (RFC 9293 §3.1).
     private static let acknowledgment: UInt8 = 0x10
     private static let push: UInt8 = 0x08
@@ -131,7 +129,7 @@ struct Run {
     }
 
     private var expectedSequence: UInt32 {
-        self.first.packet.ipProtocol == Segment.tcp ? self.nextSequence : 0
+        self.first.packet.ipProtocol == IPProtocol.tcp ? self.nextSequence : 0
     }
 
     /// Everything but lengths, checksums, TCP's sequence number and PSH. The identification of IPv4 must count up, as it
@@ -150,7 +148,7 @@ struct Run {
             // Traffic class and flow label; hop limit.
             guard memory.load32(a) == memory.load32(b), memory[a + 7] == memory[b + 7] else { return false }
         }
-        guard segment.packet.ipProtocol == Segment.tcp else { return true }
+        guard segment.packet.ipProtocol == IPProtocol.tcp else { return true }
         let (s, t) = (self.first.transport, segment.transport)
         // Acknowledgment; reserved bits with AE (RFC 9768 §3.1); window; urgent pointer.
         guard memory.load32(s + 8) == memory.load32(t + 8), memory[s + 12] == memory[t + 12],
@@ -178,7 +176,7 @@ struct Run {
     /// Makes the headers of the first packet those of all together, with the offload header before them.
     func writeHeaders(_ memory: inout MutableSpan<UInt8>) {
         let start = self.first.packet.range.lowerBound
-        let isTCP = self.first.packet.ipProtocol == Segment.tcp
+        let isTCP = self.first.packet.ipProtocol == IPProtocol.tcp
         let transportLength = self.first.payload.lowerBound - self.first.transport + self.bytes
         var header = OffloadHeader()
         header.segmentSize = self.segmentSize

@@ -66,8 +66,8 @@ package struct Coalescer: ~Copyable {
 
     private func segment(_ packet: InnerPacket, _ memory: Span<UInt8>) -> Segment? {
         switch packet.ipProtocol {
-        case Segment.tcp: return self.joinsTCP ? Segment(tcp: packet, memory) : nil
-        case Segment.udp: return self.joinsUDP ? Segment(udp: packet, memory) : nil
+        case IPProtocol.tcp: return self.joinsTCP ? Segment(tcp: packet, memory) : nil
+        case IPProtocol.udp: return self.joinsUDP ? Segment(udp: packet, memory) : nil
         default: return nil
         }
     }

@@ -55,9 +55,10 @@ package struct Segmenter {
         let rest = packet.range.upperBound - transport
         let before = transport - packet.range.lowerBound
         guard kind != .udp else {
-            return packet.ipProtocol == Segment.udp && rest > 8 ? before + 8 : nil
+            return packet.ipProtocol == IPProtocol.udp && rest > 8 ? before + 8 : nil
         }
-        guard packet.ipProtocol == Segment.tcp, rest >= 20, (kind == .tcp4) == (packet.family == .v4) else {
+        guard packet.ipProtocol == IPProtocol.tcp, rest >= 20, (kind == .tcp4) == (packet.family == .v4)
+        else {
             return nil
         }
         let length = Int(memory[transport + 12] >> 4) * 4
@@ -164,7 +165,7 @@ package struct Segmenter {
 
     private func storeChecksum(_ checksum: UInt16, _ memory: inout MutableSpan<UInt8>, at offset: Int) {
         // RFC 768: a UDP checksum that computes to zero is sent as ones, since zero means that there is none.
-        let isZeroUDP = checksum == 0 && self.packet.ipProtocol == Segment.udp
+        let isZeroUDP = checksum == 0 && self.packet.ipProtocol == IPProtocol.udp
         memory.store(isZeroUDP ? UInt16.max : checksum, at: offset)
     }
 }

@@ -132,23 +132,10 @@ struct OutboundWorker: ~Copyable {
             sa.sealedLength(of: length), entry, ECN.encapsulated(packet.trafficClass), output.span)
         let inner = offset + sa.headerLength
         segmenter.writeNext(of: input, to: &output, at: inner)
-        if let limit = Self.segmentLimit(packet, entry, input),
-            let copy = InnerPacket(output.span, inner..<(inner + length))
-        {
-            TCPMSS.clamp(&output, copy, to: limit)
+        if TCPMSS.mayAnnounce(input, packet), let copy = InnerPacket(output.span, inner..<(inner + length)) {
+            TCPMSS.clamp(&output, copy, to: entry.mtu.maximumSegmentSize(packet.family))
         }
         return self.seal(at: offset, length, entry, packet.family, &output)
-    }
-
-    /// What the maximum segment size of a TCP SYN is held to; nil for any other packet.
-    private static func segmentLimit(
-        _ packet: InnerPacket, _ entry: OutboundEntry, _ input: Span<UInt8>
-    ) -> UInt16? {
-        let (tcp, syn): (UInt8, UInt8) = (6, 0x02)
-        guard packet.ipProtocol == tcp, let transport = packet.transportOffset,
-            packet.range.upperBound - transport >= 20, input[transport + 13] & syn != 0
-        else { return nil }
-        return entry.mtu.maximumSegmentSize(packet.family)
     }
 
     /// Seals the inner packet that lies behind the room for an ESP header at `offset`.
