@@ -6,30 +6,35 @@ extension UserspaceDataPlane {
     /// The SAs stay, with their sequence numbers and replay windows: only the entries that say where their packets go
     /// are replaced, all at once.
     package func move(_ children: [ChildSASpec], to path: Path) throws(KernelFault) {
-        try self.moveRoutes(of: children, to: path)
+        // Asked once: it is the same path for all.
+        let bytes = self.pathMTU(path)
+        try self.moveRoutes(of: children, to: path, carrying: bytes)
         for child in children {
-            self.moveReceiver(child, to: path)
-            self.moveSender(child, to: path)
-            self.noteNarrowness(of: child, on: path)
+            let mtu = Self.mtu(of: child, on: path, carrying: bytes)
+            self.moveReceiver(child, to: path, mtu)
+            self.moveSender(child, to: path, mtu)
+            self.noteNarrowness(of: child, mtu, on: path)
         }
         self.inboundMail.post(self.inbound)
         self.outboundMail.post(self.outbound)
     }
 
     /// All or none.
-    private func moveRoutes(of children: [ChildSASpec], to path: Path) throws(KernelFault) {
+    private func moveRoutes(
+        of children: [ChildSASpec], to path: Path, carrying bytes: Int
+    ) throws(KernelFault) {
         var moved: [ChildSASpec] = []
         do throws(KernelFault) {
             for child in children {
-                try self.interface.update(child, on: path, mtu: self.mtu(of: child, on: path).limit(.v4))
+                let mtu = Self.mtu(of: child, on: path, carrying: bytes)
+                try self.interface.update(child, on: path, mtu: mtu.limit(.v4))
                 moved.append(child)
             }
         } catch {
             let cause = error
             for child in moved {
                 do throws(KernelFault) {
-                    try self.interface.update(
-                        child, on: child.path, mtu: self.mtu(of: child, on: child.path).limit(.v4))
+                    try self.interface.update(child, on: child.path, mtu: self.mtu(of: child).limit(.v4))
                 } catch {
                     // The first fault is the one to report; what stays is a route with the MTU of the other path.
                 }
@@ -38,16 +43,14 @@ extension UserspaceDataPlane {
         }
     }
 
-    private func moveReceiver(_ child: ChildSASpec, to path: Path) {
+    private func moveReceiver(_ child: ChildSASpec, to path: Path, _ mtu: TunnelMTU) {
         guard let old = self.inbound.entries[child.inboundSPI.number] else { return }
-        let entry = InboundEntry(
+        self.inbound.entries[child.inboundSPI.number] = InboundEntry(
             identifier: SAIdentifier(spi: child.inboundSPI, destination: path.local.address),
-            reqid: old.reqid, sa: old.sa, counters: old.counters, peer: path.remote,
-            mtu: self.mtu(of: child, on: path))
-        self.inbound.entries[child.inboundSPI.number] = entry
+            reqid: old.reqid, sa: old.sa, counters: old.counters, peer: path.remote, mtu: mtu)
     }
 
-    private func moveSender(_ child: ChildSASpec, to path: Path) {
+    private func moveSender(_ child: ChildSASpec, to path: Path, _ mtu: TunnelMTU) {
         guard child.hasOutboundHalf else { return }
         let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
         guard let index = self.senders[child.reqid]?.firstIndex(where: { $0.identifier == identifier }),
@@ -55,26 +58,29 @@ extension UserspaceDataPlane {
         else { return }
         self.senders[child.reqid]?[index] = OutboundEntry(
             identifier: SAIdentifier(spi: child.outboundSPI, destination: path.remote.address),
-            reqid: old.reqid, sa: old.sa, counters: old.counters, route: TunnelRoute(path),
-            mtu: self.mtu(of: child, on: path))
+            reqid: old.reqid, sa: old.sa, counters: old.counters, route: TunnelRoute(path), mtu: mtu)
         self.outbound.entries[child.reqid] = self.senders[child.reqid]?.last
     }
 }
 
 // What installing and moving share.
 extension UserspaceDataPlane {
-    /// How much fits into the tunnel on `path`, as far as the kernel knows now.
-    func mtu(of child: ChildSASpec, on path: Path) -> TunnelMTU {
+    /// How much fits into the tunnel: what its receiving half goes by, or what the kernel knows of the path if there is
+    /// none yet.
+    func mtu(of child: ChildSASpec) -> TunnelMTU {
+        self.inbound.entries[child.inboundSPI.number]?.mtu
+            ?? Self.mtu(of: child, on: child.path, carrying: self.pathMTU(child.path))
+    }
+
+    /// How much fits into the tunnel on a path that carries packets of `bytes` bytes.
+    static func mtu(of child: ChildSASpec, on path: Path, carrying bytes: Int) -> TunnelMTU {
         TunnelMTU(
-            path: self.pathMTU(path), outer: path.remote.address.family,
-            isEncapsulatedInUDP: path.usesUDPEncapsulation,
-            ivLength: child.suite.protection.espIVLength, icvLength: child.suite.protection.espICVLength,
-            alignment: child.suite.protection.espAlignment)
+            path: bytes, outer: path.remote.address.family, isEncapsulatedInUDP: path.usesUDPEncapsulation,
+            protection: child.suite.protection)
     }
 
     /// Says once that a path leaves less room than IP needs, and what is done about it.
-    func noteNarrowness(of child: ChildSASpec, on path: Path) {
-        let mtu = self.mtu(of: child, on: path)
+    func noteNarrowness(of child: ChildSASpec, _ mtu: TunnelMTU, on path: Path) {
         let needs: String
         switch mtu.shortage {
         case .none:
@@ -83,10 +89,10 @@ extension UserspaceDataPlane {
         case .ipv6: needs = "IPv6 needs (\(TunnelMTU.minimumIPv6))"
         case .both: needs = "IPv4 and IPv6 need (\(TunnelMTU.minimumIPv4), \(TunnelMTU.minimumIPv6))"
         }
-        let room = self.pathMTU(path)
-        guard self.narrowPaths.updateValue(room, forKey: child.reqid) != room else { return }
+        guard self.narrowPaths.updateValue(mtu.path, forKey: child.reqid) != mtu.path else { return }
         self.control.put(
-            note: "the path to \(path.remote) carries packets of \(room) bytes, which leaves \(mtu.capacity) "
+            note:
+                "the path to \(path.remote) carries packets of \(mtu.path) bytes, which leaves \(mtu.capacity) "
                 + "inside the tunnel, fewer than \(needs): longer ones travel as fragments of ESP")
     }
 
@@ -99,7 +105,7 @@ extension UserspaceDataPlane {
     package func tunnelSize(_ child: ChildSASpec) -> TunnelSize? {
         guard let entry = self.inbound.entries[child.inboundSPI.number] else { return nil }
         return TunnelSize(
-            inner: entry.mtu.limit(.v4), path: self.pathMTU(child.path),
+            inner: entry.mtu.limit(.v4), path: entry.mtu.path,
             mss: Int(entry.mtu.maximumSegmentSize(.v4)))
     }
 

@@ -107,7 +107,7 @@ package final class UserspaceDataPlane: DataPlane {
         self.reserved.remove(child.inboundSPI)
         self.inbound.entries[child.inboundSPI.number] = InboundEntry(
             identifier: identifier, reqid: child.reqid, sa: InboundSA(child, transform: transform),
-            counters: SharedCounters(), peer: child.path.remote, mtu: self.mtu(of: child, on: child.path))
+            counters: SharedCounters(), peer: child.path.remote, mtu: self.mtu(of: child))
         self.inboundMail.post(self.inbound)
     }
 
@@ -119,8 +119,7 @@ package final class UserspaceDataPlane: DataPlane {
         let transform = try self.transform(child, child.outboundKeys, .outbound, identifier)
         let entry = OutboundEntry(
             identifier: identifier, reqid: child.reqid, sa: OutboundSA(child, transform: transform),
-            counters: SharedCounters(), route: TunnelRoute(child.path),
-            mtu: self.mtu(of: child, on: child.path))
+            counters: SharedCounters(), route: TunnelRoute(child.path), mtu: self.mtu(of: child))
         self.senders[child.reqid, default: []].append(entry)
         self.postSender(of: child.reqid)
     }
@@ -162,14 +161,15 @@ package final class UserspaceDataPlane: DataPlane {
             reqid: child.reqid, local: child.localSelectors, remote: child.remoteSelectors)
         guard isTaken else { throw Self.tooManySelectors(child) }
         self.outboundMail.post(self.outbound)
+        let mtu = self.mtu(of: child)
         do throws(KernelFault) {
-            try self.interface.install(child, mtu: self.mtu(of: child, on: child.path).limit(.v4))
+            try self.interface.install(child, mtu: mtu.limit(.v4))
         } catch {
             self.outbound.selectors = before
             self.outboundMail.post(self.outbound)
             throw error
         }
-        self.noteNarrowness(of: child, on: child.path)
+        self.noteNarrowness(of: child, mtu, on: child.path)
     }
 
     package func removePolicies(_ child: ChildSASpec) throws(KernelFault) {

@@ -19,6 +19,8 @@ package struct TunnelMTU: Hashable, Sendable {
 
     /// The longest inner packet whose ESP packet fits the path; 0 if none does.
     package let capacity: Int
+    /// The path MTU.
+    package let path: Int
 
     /// Each link carries IPv6 packets of this length (RFC 8200 §5).
     package static let minimumIPv6 = 1_280
@@ -30,6 +32,7 @@ package struct TunnelMTU: Hashable, Sendable {
         path: Int, outer: AddressFamily, isEncapsulatedInUDP: Bool, ivLength: Int, icvLength: Int,
         alignment: Int
     ) {
+        self.path = path
         let outerHeader = (outer == .v4 ? 20 : 40) + (isEncapsulatedInUDP ? 8 : 0)
         // No IP packet is longer; the other way round, an absurd number may not overflow.
         let room = min(max(path, 0), 65_535) - outerHeader - 8 - ivLength - icvLength
@@ -37,13 +40,14 @@ package struct TunnelMTU: Hashable, Sendable {
         self.capacity = max(room - room % block - 2, 0)
     }
 
-    /// The numbers for a path and a transform.
+    /// The numbers for a path and what protects the packets.
     package init(
-        path: Int, outer: AddressFamily, isEncapsulatedInUDP: Bool, transform: some ESPTransform
+        path: Int, outer: AddressFamily, isEncapsulatedInUDP: Bool, protection: ProtectionSuite
     ) {
         self.init(
-            path: path, outer: outer, isEncapsulatedInUDP: isEncapsulatedInUDP, ivLength: transform.ivLength,
-            icvLength: transform.icvLength, alignment: transform.alignment)
+            path: path, outer: outer, isEncapsulatedInUDP: isEncapsulatedInUDP,
+            ivLength: protection.espIVLength, icvLength: protection.espICVLength,
+            alignment: protection.espAlignment)
     }
 
     /// The longest inner packet of `family` that is taken: `capacity`, but never less than what the family needs.

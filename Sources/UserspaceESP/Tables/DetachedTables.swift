@@ -24,8 +24,7 @@ package final class DetachedTables {
     /// receiving half takes what the sending one seals, so it is that of the peer.
     package func install(_ child: ChildSASpec, _ provider: any ESPTransformProvider) throws(CryptoFault) {
         let mtu = TunnelMTU(
-            path: 1_500, outer: .v4, isEncapsulatedInUDP: true, ivLength: child.suite.protection.espIVLength,
-            icvLength: child.suite.protection.espICVLength, alignment: child.suite.protection.espAlignment)
+            path: 1_500, outer: .v4, isEncapsulatedInUDP: true, protection: child.suite.protection)
         var peer = child
         (peer.inboundSPI, peer.inboundKeys) = (child.outboundSPI, child.outboundKeys)
         (peer.localSelectors, peer.remoteSelectors) = (child.remoteSelectors, child.localSelectors)

@@ -41,7 +41,6 @@ final class InboundEntry: @unchecked Sendable {
     let counters: SharedCounters
     /// Where the peer was last seen.
     let peer: PackedEndpoint
-    let peerEndpoint: Endpoint
     let mtu: TunnelMTU
     /// Before then the worker does not tell again that the peer is elsewhere.
     var silentUntil = Instant.origin
@@ -55,7 +54,6 @@ final class InboundEntry: @unchecked Sendable {
         self.sa = sa
         self.counters = counters
         self.peer = PackedEndpoint(peer)
-        self.peerEndpoint = peer
         self.mtu = mtu
     }
 }

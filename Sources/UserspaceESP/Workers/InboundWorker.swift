@@ -166,7 +166,7 @@ struct InboundWorker: ~Copyable {
         entry.silentUntil = now.advanced(by: Self.reportInterval)
         self.surroundings.control.put(
             .mappingChanged(
-                entry.identifier, reqid: entry.reqid, from: entry.peerEndpoint, to: slot.source.endpoint))
+                entry.identifier, reqid: entry.reqid, from: entry.peer.endpoint, to: slot.source.endpoint))
     }
 
     /// Tells the control thread what it should know of the SA that was just used.
