@@ -11,13 +11,13 @@ class Ceiling:
     """Our C program, Benchmarks/ceiling."""
 
     def __init__(self, library, program):
-        self.name, self.library, self.program = f"ceiling, {library}", library, program
+        self.name, self.crypto, self.program = f"ceiling, {library}", library, program
 
     def start(self, lab):
         processes = []
         for side in SIDES:
             process = lab.start(
-                side, [self.program, DEVICE, OUTER[side], OUTER[other(side)], PORT, self.library])
+                side, [self.program, DEVICE, OUTER[side], OUTER[other(side)], PORT, self.crypto])
             processes.append(process)
 
             def exists(side=side, process=process):
@@ -34,7 +34,7 @@ class Culvert:
     """The user-space engine without IKE, Benchmarks/esp. It brings its device up and makes its route."""
 
     def __init__(self, library, program):
-        self.name, self.library, self.program = f"Culvert, {library}", library, program
+        self.name, self.crypto, self.program = f"Culvert, {library}", library, program
 
     def start(self, lab):
         processes = []
@@ -42,7 +42,7 @@ class Culvert:
             far = other(side)
             process = lab.start(side, [
                 self.program, DEVICE, OUTER[side], OUTER[far], PORT, "aes128gcm16",
-                "--provider", self.library, "--mtu", MTU,
+                "--provider", self.crypto, "--mtu", MTU,
                 "--local-ts", INNER_NETWORK[side], "--remote-ts", INNER_NETWORK[far]])
             processes.append(process)
             lab.wait_for_device(side, DEVICE, process, "esp-tunnel")

@@ -4,7 +4,7 @@ package import IPsecModel
 ///
 /// All other suites are `.unavailable`; `PreferredTransforms` asks somebody else for them.
 package final class IPsecMBProvider: ESPTransformProvider {
-    private let library: IPsecMBLibrary
+    private let ipsecMB: IPsecMBLibrary
     private let functions: [Int: GCMFunctions]
 
     /// Opens the library, and lets it seal and open packets together with `reference`, in both directions.
@@ -23,7 +23,7 @@ package final class IPsecMBProvider: ESPTransformProvider {
     init(_ fileName: String, _ flags: ProcessorFlags) throws(IPsecMBUnavailable) {
         #if arch(x86_64)
             let library = try IPsecMBLibrary(fileName, flags)
-            self.library = library
+            self.ipsecMB = library
             self.functions = [
                 128: try GCMFunctions(library, keyLength: 16), 256: try GCMFunctions(library, keyLength: 32),
             ]
@@ -33,7 +33,7 @@ package final class IPsecMBProvider: ESPTransformProvider {
     }
 
     /// `intel-ipsec-mb` with its version and the kind of functions that it uses here.
-    package var name: String { "intel-ipsec-mb \(self.library.version) (\(self.library.suffix))" }
+    package var name: String { "intel-ipsec-mb \(self.ipsecMB.version) (\(self.ipsecMB.suffix))" }
 
     package func transform(
         _ suite: ESPSuite, keys: ESPKeys, _ direction: ESPDirection
