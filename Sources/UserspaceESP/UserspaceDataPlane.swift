@@ -141,13 +141,16 @@ package final class UserspaceDataPlane: DataPlane {
         _ child: ChildSASpec
     ) throws(KernelFault) -> (inbound: SAStatistics, outbound: SAStatistics) {
         let inbound = SAIdentifier(spi: child.inboundSPI, destination: child.path.local.address)
-        guard let receiver = self.inbound.entries[child.inboundSPI.number] else {
+        let outbound = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
+        let sender = child.hasOutboundHalf ? self.sender(child.reqid, outbound) : nil
+        // As with the kernel's, what has come to its end is gone: so whoever lost the event learns of it by asking.
+        guard let receiver = self.inbound.entries[child.inboundSPI.number], !receiver.counters.isSpent,
+            sender?.counters.isSpent != true
+        else {
             throw KernelFault(
                 operation: "statistics", object: "\(inbound)", errno: Errno.noProcess,
                 text: "there is no such SA")
         }
-        let outbound = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
-        let sender = child.hasOutboundHalf ? self.sender(child.reqid, outbound) : nil
         return (receiver.counters.statistics, sender?.counters.statistics ?? SAStatistics())
     }
 

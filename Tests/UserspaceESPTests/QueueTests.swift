@@ -64,6 +64,9 @@ internal import Testing
             bench.plane.control.drain().events == [
                 .expired(outbound, reqid: 1, isHard: false), .expired(outbound, reqid: 1, isHard: true),
             ])
+        // Whoever lost the event learns of it by asking.
+        let fault = #expect(throws: KernelFault.self) { try bench.plane.statistics(bench.child) }
+        #expect(fault?.errno == Errno.noProcess)
         for value in 1...5 as ClosedRange<UInt8> {
             bench.peer.send(bench.peer.seal(try Packets.udp([value])), to: bench.child.path)
             #expect(
@@ -73,6 +76,9 @@ internal import Testing
             bench.plane.control.drain().events == [
                 .expired(inbound, reqid: 1, isHard: false), .expired(inbound, reqid: 1, isHard: true),
             ])
+        var half = bench.child
+        half.hasOutboundHalf = false
+        #expect(throws: KernelFault.self) { try bench.plane.statistics(half) }
     }
 
     @Test func `a hard limit holds within one large packet of the kernel's`() throws {

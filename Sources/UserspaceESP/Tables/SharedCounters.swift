@@ -13,6 +13,13 @@ final class SharedCounters: Sendable {
     private let badICV = Atomic<UInt64>(0)
     private let sequenceNumber = Atomic<UInt64>(0)
     private let lastUse = Atomic<UInt64>(0)
+    private let spent = Atomic<Bool>(false)
+
+    /// True once the SA has carried all that it may.
+    var isSpent: Bool { self.spent.load(ordering: .relaxed) }
+
+    /// The SA has carried all that it may.
+    func markSpent() { self.spent.store(true, ordering: .relaxed) }
 
     /// Publishes what the SA has counted; `now` is in seconds since 1970.
     func publish(_ counters: SACounters, now: UInt64) {

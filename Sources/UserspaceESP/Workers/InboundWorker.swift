@@ -140,7 +140,7 @@ struct InboundWorker: ~Copyable {
     ) {
         do throws(InboundSA.Refusal) {
             let opened = try entry.sa.open(&memory, range, outerClass: slot.trafficClass)
-            if opened.isNewest, slot.source != entry.peer { self.report(slot, entry) }
+            if opened.isNewest, slot.source.port != 0, slot.source != entry.peer { self.report(slot, entry) }
             guard let packet = opened.packet else { return }
             TCPMSS.clamp(&memory, packet, to: entry.mtu.maximumSegmentSize(packet.family))
             self.delivery.add(packet, &memory)
@@ -162,7 +162,7 @@ struct InboundWorker: ~Copyable {
     /// (RFC 7296 §2.23). A packet of bare ESP has no port, and so nothing to tell of.
     private func report(_ slot: ReceivedSlot, _ entry: InboundEntry) {
         let now = Host.now
-        guard slot.source.port != 0, now >= entry.silentUntil else { return }
+        guard now >= entry.silentUntil else { return }
         entry.silentUntil = now.advanced(by: Self.reportInterval)
         self.surroundings.control.put(
             .mappingChanged(
@@ -174,6 +174,7 @@ struct InboundWorker: ~Copyable {
         guard let entry = self.current else { return }
         entry.counters.publish(entry.sa.counters, now: Host.wallClockSeconds)
         guard let due = entry.sa.takeDue() else { return }
+        if due == .hard { entry.counters.markSpent() }
         self.surroundings.control.put(
             .expired(entry.identifier, reqid: entry.reqid, isHard: due == .hard))
     }

@@ -160,6 +160,7 @@ struct OutboundWorker: ~Copyable {
     private func settle(_ entry: OutboundEntry) {
         entry.counters.publish(entry.sa.counters, now: Host.wallClockSeconds)
         guard let due = entry.sa.takeDue() else { return }
+        if due == .hard { entry.counters.markSpent() }
         self.surroundings.control.put(
             .expired(entry.identifier, reqid: entry.reqid, isHard: due == .hard))
     }
