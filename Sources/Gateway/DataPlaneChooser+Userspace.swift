@@ -4,6 +4,7 @@ internal import IKECore
 internal import IPsecModel
 internal import LinuxIO
 internal import UserspaceESP
+internal import XFRM
 
 extension DataPlaneChooser {
     /// Opens what our own engine needs, while this thread still may: a TUN device, raw sockets, a table of routes.
@@ -11,6 +12,7 @@ extension DataPlaneChooser {
     /// What is missing and has a substitute is said in the log; what has none is the error.
     func openUserspace(_ reason: String, _ sockets: SocketSet) throws(StartupError) -> ChosenDataPlane {
         do throws(IOFault) {
+            self.clearKernel()
             let tun = try TunDevice(name: "culvert%d")
             let packets = try self.packetSockets(sockets)
             let engine = try UserspaceDataPlane(
@@ -23,6 +25,13 @@ extension DataPlaneChooser {
             throw StartupError(
                 "\(reason), and culvertd cannot carry ESP itself: \(error.object): \(error.text)")
         }
+    }
+
+    /// What a daemon with the kernel's engine left would still catch our inner packets. A kernel without XFRM has nothing.
+    private func clearKernel() {
+        do throws(KernelFault) {
+            try self.clearedKernel()
+        } catch { self.log.debug("nothing of the kernel's engine was removed: \(error)") }
     }
 
     /// The sockets on UDP 4500, and bare ESP where this host allows it.
@@ -47,7 +56,12 @@ extension DataPlaneChooser {
 
     private func interface(_ tun: TunDevice) throws(IOFault) -> TunnelInterface {
         do throws(KernelFault) {
-            return try TunnelInterface(tun)
+            let interface = try TunnelInterface(tun)
+            if let fault = interface.withoutIPv6 {
+                self.log.warning(
+                    "IPv6 is not routed into tunnels, and leaves in clear if this host has it: \(fault)")
+            }
+            return interface
         } catch {
             throw IOFault(operation: error.operation, object: tun.name, errno: error.errno, text: "\(error)")
         }

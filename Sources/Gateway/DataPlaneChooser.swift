@@ -1,4 +1,5 @@
 internal import IPsecModel
+internal import LinuxIO
 internal import UserspaceESP
 internal import XFRM
 
@@ -61,8 +62,15 @@ struct DataPlaneChooser {
         case .auto:
             guard case .failure(let fault) = probe() else { return .kernel(reason: "the kernel has ESP") }
             self.log.debug("the kernel refused an ESP state: \(fault)")
-            return .userspace(reason: "the kernel has no ESP")
+            return .userspace(reason: Self.reason(fault))
         }
+    }
+
+    /// What keeps us from the kernel: that it lacks something, or whatever else went wrong.
+    private static func reason(_ fault: KernelFault) -> String {
+        let lacks = [Errno.protocolNotSupported, Errno.notImplemented, Errno.familyNotSupported]
+        return lacks.contains(fault.errno)
+            ? "the kernel has no ESP" : "the kernel refused an ESP state: \(fault)"
     }
 
     /// Makes the engine ready, and clears this host of what a crashed daemon left behind: it would catch our peers'
@@ -76,13 +84,20 @@ struct DataPlaneChooser {
 
     private func openKernel(_ reason: String) throws(StartupError) -> ChosenDataPlane {
         do throws(KernelFault) {
-            let engine = try KernelDataPlane()
-            engine.claim(Set(self.configuration.connections.flatMap(\.children).compactMap(\.reqid)))
-            try engine.removeEverything()
+            let engine = try self.clearedKernel()
             self.log.notice("data plane \(engine.description): the kernel took an ESP state")
             for warning in KernelDataPlane.hostWarnings() { self.log.warning(warning) }
             return ChosenDataPlane(engine: .kernel(engine), reason: reason)
         } catch { throw Self.unusable(error) }
+    }
+
+    /// The kernel's engine, without what a daemon that died has left.
+    @discardableResult
+    func clearedKernel() throws(KernelFault) -> KernelDataPlane {
+        let engine = try KernelDataPlane()
+        engine.claim(Set(self.configuration.connections.flatMap(\.children).compactMap(\.reqid)))
+        try engine.removeEverything()
+        return engine
     }
 
     private static func unusable(_ fault: KernelFault) -> StartupError {

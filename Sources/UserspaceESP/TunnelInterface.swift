@@ -9,6 +9,8 @@ package final class TunnelInterface {
     package static let mark = RoutingNumbers().mark
 
     let tun: TunDevice
+    /// Why IPv6 is not routed; nil if it is.
+    package let withoutIPv6: KernelFault?
     private let routing: RoutingSocket
     private let routes: TunnelRoutes
     /// What each child can carry, and how many children can carry that much: the device's MTU is the largest.
@@ -33,7 +35,7 @@ package final class TunnelInterface {
         try self.routing.setQueueLength(Self.queueLength, interface: tun.index)
         try self.routing.setMTU(Self.idleMTU, interface: tun.index)
         try self.routing.setUp(interface: tun.index)
-        _ = try self.routes.start()
+        self.withoutIPv6 = try self.routes.start()
     }
 
     /// Routes the inner packets of `child`, of at most `mtu` bytes, into the tunnel.
