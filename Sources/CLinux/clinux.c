@@ -106,6 +106,8 @@ int lx_set_option(int fd, int family, enum lx_option option, int value) {
         return set_int(fd, IPPROTO_UDP, UDP_GRO, value);
     case LX_MARK:
         return set_int(fd, SOL_SOCKET, SO_MARK, value);
+    case LX_REUSE_ADDRESS:
+        return set_int(fd, SOL_SOCKET, SO_REUSEADDR, value);
     case LX_ESP_IN_UDP:
         return set_int(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP);
     }

@@ -11,10 +11,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -65,6 +67,8 @@ long lx_write_pieces(int fd, const void *bytes, const struct lx_piece *pieces, i
             .iov_base = (char *)bytes + pieces[i].offset, .iov_len = (size_t)pieces[i].count};
     return checked(writev(fd, parts, count));
 }
+
+int lx_set_blocking(int fd, int blocking) { return (int)checked(fcntl(fd, F_SETFL, blocking ? 0 : O_NONBLOCK)); }
 
 // Sockets.
 
@@ -143,10 +147,13 @@ static void append(struct msghdr *message, union control *control, int level, in
 static void address_message(
     struct msghdr *message, const struct lx_route *route, uint16_t segment, struct sockaddr_storage *address,
     union control *control) {
-    *message = (struct msghdr){.msg_name = address};
-    message->msg_namelen = socket_address(
-        route->family, route->destination_high, route->destination_low, route->destination_port, address);
-    if (route->source_high | route->source_low) {
+    *message = (struct msghdr){0};
+    if (!route->is_connected) {
+        message->msg_name = address;
+        message->msg_namelen = socket_address(
+            route->family, route->destination_high, route->destination_low, route->destination_port, address);
+    }
+    if (!route->is_connected && (route->source_high | route->source_low)) {
         if (route->family == 6) {
             uint64_t halves[2] = {htobe64(route->source_high), htobe64(route->source_low)};
             struct in6_pktinfo info = {0};
@@ -284,5 +291,24 @@ long lx_poll(const int *fds, int count, unsigned writable, int milliseconds) {
 // Threads.
 
 int lx_name_thread(const char *name) { return (int)checked(prctl(PR_SET_NAME, name, 0, 0, 0)); }
+
+int lx_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+static void nothing(int number) { (void)number; }
+
+int lx_allow_interruption(void) {
+    // Without SA_RESTART: the call must end.
+    struct sigaction action = {.sa_handler = nothing};
+    return (int)checked(sigaction(SIGURG, &action, NULL));
+}
+
+int lx_accept_interruption(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGURG);
+    return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int lx_interrupt_thread(int thread) { return (int)checked(syscall(SYS_tgkill, getpid(), thread, SIGURG)); }
 
 int lx_unshare_network(void) { return (int)checked(unshare(CLONE_NEWNET)); }

@@ -36,6 +36,8 @@ package final class IKESocket {
 
     /// Where the socket is bound.
     package let localEndpoint: Endpoint
+    /// What it is for.
+    let role: Role
     private let descriptor: OwnedDescriptor
     private var buffer = [UInt8](repeating: 0, count: 65_536)
 
@@ -46,6 +48,7 @@ package final class IKESocket {
     package init(bindingTo local: Endpoint, role: Role) throws(IOFault) {
         let family = local.address.family
         let number = Int32(family.number)
+        self.role = role
         self.descriptor = OwnedDescriptor(
             owning: try systemCall("socket", "UDP") { lx_udp_socket(number) })
         try self.descriptor.withDescriptor { fd throws(IOFault) in
@@ -73,7 +76,11 @@ package final class IKESocket {
         try set(LX_NO_PMTUD, "MTU_DISCOVER")
         try set(LX_RECEIVE_BUFFER, "SO_RCVBUF", Self.receiveBuffer)
         if role.contains(.bypassesPolicies) {
-            for direction in SocketPolicy.Direction.allCases { try Self.bypass(fd, local, direction) }
+            do throws(IOFault) {
+                try SocketPolicy.allowAll(fd, family, object: "\(local)")
+            } catch {
+                throw Self.explained(error, local)
+            }
         }
         var address = lx_endpoint(local)
         do throws(IOFault) {
@@ -84,23 +91,6 @@ package final class IKESocket {
         }
         // After bind: until then no packet can be taken for ESP.
         if role.contains(.takesESP) { try set(LX_ESP_IN_UDP, "UDP_ENCAP") }
-    }
-
-    private static func bypass(
-        _ fd: Int32, _ local: Endpoint, _ direction: SocketPolicy.Direction
-    ) throws(IOFault) {
-        let policy = SocketPolicy.allow(direction, family: local.address.family)
-        do throws(IOFault) {
-            _ = try systemCall("setsockopt XFRM_POLICY", "\(local)") {
-                // SAFETY: the bytes are lent for the call, with their own count.
-                unsafe policy.withUnsafeBytes {
-                    unsafe lx_set_xfrm_policy(
-                        fd, Int32(local.address.family.number), $0.baseAddress, $0.count)
-                }
-            }
-        } catch {
-            throw Self.explained(error, local)
-        }
     }
 
     /// The same fault with a sentence that tells an operator what to do, where there is one.

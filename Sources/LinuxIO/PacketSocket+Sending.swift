@@ -37,7 +37,7 @@ extension PacketSocket {
     ///   - segmentSize: at least 1; as much as the range or more sends one datagram.
     ///   - source: the address to send from, of this host; unspecified if the kernel may choose. The port is always
     ///     the socket's.
-    ///   - destination: the other end; its port plays no part for bare ESP.
+    ///   - destination: the other end; its port plays no part for bare ESP. A connected socket knows both ends.
     ///   - trafficClass: the TOS or traffic class of the IP header; 0 for the socket's.
     /// - Returns: how many datagrams went, and why no more.
     package func send(
@@ -121,6 +121,6 @@ extension PacketSocket {
             destination_high: destination.addressHigh, destination_low: destination.addressLow,
             // An IPv6 raw socket refuses a port that is not the protocol.
             destination_port: self.kind == .udp ? destination.port : 0, family: self.family.number,
-            traffic_class: trafficClass)
+            traffic_class: trafficClass, is_connected: self.isConnected ? 1 : 0)
     }
 }

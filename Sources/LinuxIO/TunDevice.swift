@@ -4,7 +4,7 @@ package import IPsecModel
 
 /// A TUN device: what the kernel routes into it we read, and what we write arrives as if from a wire.
 ///
-/// It is nonblocking, and lives as long as this object. Reading and writing may happen on different threads.
+/// It is nonblocking, but for `WakeSignal.beginBlockingReads`, and lives as long as this object. Reading and writing may happen on different threads.
 package final class TunDevice: Sendable {
     /// What the device is called, such as `culvert0`.
     package let name: String

@@ -1,9 +1,12 @@
 internal import CLinux
+internal import Synchronization
 
 /// A way to wake a thread that waits for descriptors (eventfd(2)).
 package final class WakeSignal: Sendable {
     /// Readable from the first `signal` until `clear`. It is open as long as the signal lives.
     package let descriptor: Int32
+    /// The thread that may be blocked in a read: see `beginBlockingReads`.
+    let reader = Atomic<Reader>(Reader.none)
 
     /// A signal that nobody has given yet.
     package init() throws(IOFault) {
@@ -19,6 +22,7 @@ package final class WakeSignal: Sendable {
     package func signal() {
         // Fails only if the counter is at its limit, and then it is readable anyway.
         _ = lx_eventfd_signal(self.descriptor)
+        self.interruptReader()
     }
 
     /// Takes back all signals up to now. Whoever clears looks for work afterwards, not before.

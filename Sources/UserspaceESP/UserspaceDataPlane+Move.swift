@@ -15,6 +15,7 @@ extension UserspaceDataPlane {
             self.moveSender(child, to: path, mtu)
             self.noteNarrowness(of: child, mtu, on: path)
         }
+        self.inbound.sockets = self.paths.all
         self.inboundMail.post(self.inbound)
         self.outboundMail.post(self.outbound)
     }
@@ -56,9 +57,13 @@ extension UserspaceDataPlane {
         guard let index = self.senders[child.reqid]?.firstIndex(where: { $0.identifier == identifier }),
             let old = self.senders[child.reqid]?[index]
         else { return }
+        // Left first: the old socket may be the last that there was room for.
+        if old.socket != nil { self.paths.leave(old.route) }
+        let route = TunnelRoute(path)
         self.senders[child.reqid]?[index] = OutboundEntry(
             identifier: SAIdentifier(spi: child.outboundSPI, destination: path.remote.address),
-            reqid: old.reqid, sa: old.sa, counters: old.counters, route: TunnelRoute(path), mtu: mtu)
+            reqid: old.reqid, sa: old.sa, counters: old.counters, route: route,
+            socket: self.socket(for: route), mtu: mtu)
         self.outbound.entries[child.reqid] = self.senders[child.reqid]?.last
     }
 }
@@ -112,6 +117,30 @@ extension UserspaceDataPlane {
     /// The half that sends to `identifier`, if it is installed.
     func sender(_ reqid: UInt32, _ identifier: SAIdentifier) -> OutboundEntry? {
         self.senders[reqid]?.first { $0.identifier == identifier }
+    }
+
+    /// The socket of `route` alone, for one more half that sends by it.
+    func socket(for route: TunnelRoute) -> PacketSocket? {
+        do throws(IOFault) {
+            return try self.paths.join(route, self.sockets)
+        } catch {
+            if !self.hasNotedSharing {
+                self.hasNotedSharing = true
+                self.control.put(note: "a path has no socket of its own and shares one with others: \(error)")
+            }
+            return nil
+        }
+    }
+
+    /// Tells the inbound worker which paths have sockets of their own, if that has changed.
+    func postSockets() {
+        let sockets = self.paths.all
+        let isSame =
+            sockets.count == self.inbound.sockets.count
+            && sockets.allSatisfy { one in self.inbound.sockets.contains { $0 === one } }
+        guard !isSame else { return }
+        self.inbound.sockets = sockets
+        self.inboundMail.post(self.inbound)
     }
 
     /// The newest half of `reqid` sends from now on.

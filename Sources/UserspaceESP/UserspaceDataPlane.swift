@@ -23,6 +23,10 @@ package final class UserspaceDataPlane: DataPlane {
     var inbound = InboundTable()
     /// SPIs that were given out and not installed yet.
     var reserved: Set<ESPSPI> = []
+    /// The paths that have a socket of their own.
+    var paths = PathSockets()
+    /// True once the log has it that a path has none.
+    var hasNotedSharing = false
     /// All sending halves by reqid, the newest last: it is the one that sends.
     var senders: [UInt32: [OutboundEntry]] = [:]
     /// The path MTU of each child that is too narrow, by reqid: said once.
@@ -117,9 +121,12 @@ package final class UserspaceDataPlane: DataPlane {
             throw Self.exists("install outbound", identifier)
         }
         let transform = try self.transform(child, child.outboundKeys, .outbound, identifier)
+        let route = TunnelRoute(child.path)
         let entry = OutboundEntry(
             identifier: identifier, reqid: child.reqid, sa: OutboundSA(child, transform: transform),
-            counters: SharedCounters(), route: TunnelRoute(child.path), mtu: self.mtu(of: child))
+            counters: SharedCounters(), route: route, socket: self.socket(for: route),
+            mtu: self.mtu(of: child))
+        self.postSockets()
         self.senders[child.reqid, default: []].append(entry)
         self.postSender(of: child.reqid)
     }
@@ -132,9 +139,11 @@ package final class UserspaceDataPlane: DataPlane {
         }
         guard child.hasOutboundHalf else { return }
         let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
-        guard self.sender(child.reqid, identifier) != nil else { return }
+        guard let sender = self.sender(child.reqid, identifier) else { return }
         self.senders[child.reqid]?.removeAll { $0.identifier == identifier }
         self.postSender(of: child.reqid)
+        if sender.socket != nil { self.paths.leave(sender.route) }
+        self.postSockets()
     }
 
     package func statistics(
@@ -189,6 +198,7 @@ package final class UserspaceDataPlane: DataPlane {
         defer {
             self.reserved = []
             self.senders = [:]
+            self.paths = PathSockets()
             self.outbound = OutboundTable()
             self.inbound = InboundTable()
             self.outboundMail.post(self.outbound)

@@ -21,6 +21,7 @@ enum lx_option {
     LX_UDP_GRO,        // datagrams of one sender may come as one
     LX_MARK,           // the mark that routing and firewalls see on what is sent
     LX_ESP_IN_UDP,     // the kernel takes ESP out of this socket (RFC 3948)
+    LX_REUSE_ADDRESS,  // another socket that has this as well may be bound to the same address and port
 };
 
 // Descriptors.

@@ -38,6 +38,9 @@ enum { LX_MAXIMUM_PIECES = 130 };
 /// One writev(2) of up to LX_MAXIMUM_PIECES ranges of `bytes`; the caller has checked them.
 long lx_write_pieces(int fd, const void *bytes, const struct lx_piece *pieces, int count);
 
+/// Whether reads wait for a packet. It counts for the next call, and for one that a signal comes into.
+int lx_set_blocking(int fd, int blocking);
+
 // Sockets.
 
 int lx_raw_esp_socket(int family);
@@ -58,6 +61,7 @@ struct lx_route {
     uint16_t destination_port;
     uint8_t family;        // 4 or 6
     uint8_t traffic_class; // 0 leaves it to the socket
+    uint8_t is_connected;  // 1 if the socket knows both ends, so that neither is said
 };
 
 /// One datagram, or many of `segment` bytes that the kernel cuts from it if `segment` is not 0 (UDP_SEGMENT).
@@ -99,5 +103,13 @@ long lx_poll(const int *fds, int count, unsigned writable, int milliseconds);
 
 /// What tools call the calling thread; the kernel keeps 15 bytes.
 int lx_name_thread(const char *name);
+/// The calling thread, as the kernel counts.
+int lx_thread_id(void);
+/// Lets SIGURG, which means nothing to us, do nothing but end what a thread is blocked in (EINTR).
+int lx_allow_interruption(void);
+/// Opens the calling thread to it: one that was started by a thread of Swift's takes no signals.
+int lx_accept_interruption(void);
+/// Gets a thread of this process out of what it is blocked in.
+int lx_interrupt_thread(int thread);
 /// The calling thread leaves its network namespace for a new and empty one.
 int lx_unshare_network(void);

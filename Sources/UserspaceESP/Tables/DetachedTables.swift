@@ -37,7 +37,8 @@ package final class DetachedTables {
         let sealing = try provider.transform(child.suite, keys: child.outboundKeys, .outbound)
         self.outbound.entries[child.reqid] = OutboundEntry(
             identifier: identifier, reqid: child.reqid, sa: OutboundSA(child, transform: sealing),
-            counters: SharedCounters(), route: TunnelRoute(child.path), mtu: mtu)
+            counters: SharedCounters(), route: TunnelRoute(child.path), socket: nil,
+            mtu: mtu)
         self.outboundMail.post(self.outbound)
         self.outbound.selectors.insert(
             reqid: child.reqid, local: child.localSelectors, remote: child.remoteSelectors)

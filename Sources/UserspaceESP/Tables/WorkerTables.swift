@@ -12,19 +12,22 @@ final class OutboundEntry: @unchecked Sendable {
     let sa: OutboundSA
     let counters: SharedCounters
     let route: TunnelRoute
+    /// The socket of this path alone; nil if it has none.
+    let socket: PacketSocket?
     let mtu: TunnelMTU
     /// Until then packets are sent one by one, since the kernel has refused to cut them, which it said it could.
     var singlyUntil = Instant.origin
 
     init(
         identifier: SAIdentifier, reqid: UInt32, sa: OutboundSA, counters: SharedCounters, route: TunnelRoute,
-        mtu: TunnelMTU
+        socket: PacketSocket?, mtu: TunnelMTU
     ) {
         self.identifier = identifier
         self.reqid = reqid
         self.sa = sa
         self.counters = counters
         self.route = route
+        self.socket = socket
         self.mtu = mtu
     }
 }
@@ -64,7 +67,8 @@ struct OutboundTable: Sendable {
     var entries = ShardedMap<UInt32, OutboundEntry>()
 }
 
-/// All that the inbound worker knows: the halves that receive, by SPI.
+/// All that the inbound worker knows: the halves that receive, by SPI, and the sockets of single paths.
 struct InboundTable: Sendable {
+    var sockets: [PacketSocket] = []
     var entries = ShardedMap<UInt32, InboundEntry>()
 }

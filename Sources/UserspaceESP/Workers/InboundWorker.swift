@@ -14,6 +14,8 @@ struct InboundWorker: ~Copyable {
     private var delivery: Delivery
     /// The entry that the last packet belonged to: the next one's, most of the time.
     private var current: InboundEntry?
+    /// Sockets that were waited for, and are about to be closed: what is in their queues is still carried.
+    private var leaving: [PacketSocket] = []
 
     /// How many large datagrams are received at once, and bytes of each.
     private static let slotCount = 8
@@ -38,11 +40,16 @@ struct InboundWorker: ~Copyable {
         var slots = slotStorage.mutableSpan
         while !isStopping() {
             self.refresh()
+            while let socket = self.leaving.popLast() { self.drain(socket, &memory, &slots) }
             let ready = self.wait()
             if ready & 1 != 0 { self.mailbox.wake.clear() }
-            let sockets = self.surroundings.sockets.all
-            for index in sockets.indices where ready & (2 << index) != 0 {
-                self.drain(sockets[index], &memory, &slots)
+            // The table may be replaced meanwhile: the bits are those of the sockets that were waited for.
+            let (shared, own) = (self.surroundings.sockets.all, self.table.sockets)
+            for index in shared.indices where ready & (2 << index) != 0 {
+                self.drain(shared[index], &memory, &slots)
+            }
+            for index in own.indices where ready & (2 << (shared.count + index)) != 0 {
+                self.drain(own[index], &memory, &slots)
             }
         }
     }
@@ -50,16 +57,27 @@ struct InboundWorker: ~Copyable {
     private mutating func refresh() {
         guard self.mailbox.hasNews(since: self.generation) else { return }
         self.current = nil
+        let before = self.table.sockets
         self.mailbox.take(&self.table, known: &self.generation)
+        for socket in before where !self.table.sockets.contains(where: { $0 === socket }) {
+            self.leaving.append(socket)
+        }
     }
 
     /// Waits for a packet or a new table: bit n + 1 of the result is set if the nth socket has something.
     private func wait() -> Int32 {
-        var descriptors = InlineArray<8, Int32>(repeating: -1)
+        // The wake signal, four sockets that are shared, and `PathSockets.limit` others.
+        var descriptors = InlineArray<9, Int32>(repeating: -1)
         descriptors[0] = self.mailbox.wake.descriptor
-        let sockets = self.surroundings.sockets.all
-        for index in 0..<min(sockets.count, descriptors.count - 1) {
-            descriptors[index + 1] = sockets[index].withDescriptor { $0 }
+        var count = 1
+        let (shared, own) = (self.surroundings.sockets.all, self.table.sockets)
+        for index in 0..<min(shared.count, descriptors.count - count) {
+            descriptors[count] = shared[index].withDescriptor { $0 }
+            count += 1
+        }
+        for index in 0..<min(own.count, descriptors.count - count) {
+            descriptors[count] = own[index].withDescriptor { $0 }
+            count += 1
         }
         return max(0, PacketPoll.wait(descriptors.span, milliseconds: -1))
     }

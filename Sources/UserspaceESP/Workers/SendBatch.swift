@@ -74,12 +74,14 @@ struct SendBatch: ~Copyable {
             self.isClosed = false
         }
         let route = head.entry.route
-        guard let socket = self.surroundings.sockets.socket(route.kind, route.source.family) else {
+        let shared = self.surroundings.sockets.socket(route.kind, route.source.family)
+        guard let socket = head.entry.socket ?? shared else {
             self.drop(self.count)
             return
         }
         var start = 0
         var waits = 0
+        var mayBeStale = socket.isConnected
         var cuts = socket.offloads.contains(.gso) && self.count > 1 && Host.now >= head.entry.singlyUntil
         while start < self.used {
             let result = self.send(memory, start..<self.used, by: socket, head, cuts: cuts)
@@ -91,6 +93,9 @@ struct SendBatch: ~Copyable {
             } else if result.isRefusedSegmentation, cuts {
                 cuts = false
                 self.stopCutting(for: head.entry, result)
+            } else if mayBeStale {
+                // An ICMP error for an earlier packet, which anybody may have sent: it says nothing of this one.
+                mayBeStale = false
             } else {
                 // This one cannot be sent, whatever the reason; the next may be.
                 self.drop(1)
