@@ -4,7 +4,7 @@ internal import IPsecModel
 internal import LinuxIO
 internal import UserspaceESP
 
-/// What packets cost in the engine itself: allocations, memory, and time with one CHILD_SA and with many. Needs no device.
+/// What the engine costs by itself: memory, allocations, and time for a packet with one CHILD_SA and with many.
 ///
 /// Prints one `key=value` a line, for `Benchmarks/compare`.
 struct SelfBench {
@@ -20,9 +20,6 @@ struct SelfBench {
     /// Bursts of one measurement, and how many measurements there are: the fastest counts.
     private static let bursts = 200
     private static let rounds = 15
-    /// Bytes of the replay window's bits, with the header of the array.
-    private static let windowBytes = 32 * 8 + 32
-
     /// A bench with this cipher library, for CHILD_SAs like `template`.
     init(_ provider: any ESPTransformProvider, _ template: ChildSASpec) {
         self.provider = provider
@@ -30,15 +27,11 @@ struct SelfBench {
     }
 
     func run() throws {
-        let single = try self.tables(1)
-        let heap = allocated_bytes()
-        let begin = Host.now
-        let crowd = try self.tables(Self.many)
-        let seconds = Double(Host.now.since(begin).wholeNanoseconds) / 1e9
-        let bytes = Double(allocated_bytes() - heap) / Double(Self.many) - Double(Self.windowBytes)
+        let engine = try EngineBench(self.provider, self.template).measure(Self.many)
         Self.say("child_sas_installed", Double(Self.many))
-        Self.say("install_seconds_10000", seconds)
-        Self.say("bytes_per_child_sa", bytes)
+        Self.say("install_microseconds", engine.seconds * 1e6)
+        Self.say("bytes_per_child_sa", engine.bytes)
+        let (single, crowd) = (try self.tables(1), try self.tables(Self.many))
         try self.countAllocations(single)
         try self.compareCosts(single, crowd)
     }

@@ -19,9 +19,9 @@ internal import IPsecModel
     // SAFETY: allocated in `init`, wiped and freed in `deinit`, used by one thread at a time (not `Sendable`).
     private let memory: UnsafeMutableRawPointer
 
-    let ivLength = 8
-    let icvLength = 16
-    let alignment = 4
+    var ivLength: Int { 8 }
+    var icvLength: Int { 16 }
+    var alignment: Int { 4 }
 
     /// `keyAndSalt` is the key and, behind it, the salt.
     init(

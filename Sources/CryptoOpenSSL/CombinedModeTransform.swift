@@ -13,9 +13,9 @@ final class CombinedModeTransform: ESPTransform {
     /// Makes nonces differ between SAs, and protects nothing by itself.
     private let salt: UInt32
 
-    let ivLength = 8
-    let icvLength = 16
-    let alignment = 4
+    var ivLength: Int { 8 }
+    var icvLength: Int { 16 }
+    var alignment: Int { 4 }
 
     /// The cipher with its key and the salt behind it.
     init(

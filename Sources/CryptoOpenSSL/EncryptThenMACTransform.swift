@@ -11,8 +11,8 @@ final class EncryptThenMACTransform: ESPTransform {
     private let hasExtendedNumbers: Bool
     private var vectors: RandomPool?
 
-    let ivLength = 16
-    let alignment = 16
+    var ivLength: Int { 16 }
+    var alignment: Int { 16 }
     let icvLength: Int
 
     /// The cipher, the hash function of the integrity algorithm, and the keys of both.

@@ -13,8 +13,7 @@ package final class TunnelInterface {
     package let withoutIPv6: KernelFault?
     private let routing: RoutingSocket
     private let routes: TunnelRoutes
-    /// What each child can carry, and how many children can carry that much: the device's MTU is the largest.
-    private var mtuByReqid: [UInt32: Int] = [:]
+    /// How many children can carry packets of each length: the device's MTU is the largest.
     private var countByMTU: [Int: Int] = [:]
     private var mtu: Int
 
@@ -42,13 +41,15 @@ package final class TunnelInterface {
     func install(_ child: ChildSASpec, mtu: Int) throws(KernelFault) {
         // A route's MTU may not exceed the device's.
         try self.widen(to: mtu)
+        let old = self.routes.mtu(reqid: child.reqid)
         try self.routes.install(TunnelChild(child, mtu: mtu))
-        self.record(child.reqid, mtu)
+        self.count(old, by: -1)
+        self.count(mtu, by: 1)
     }
 
     /// The same for a child whose path is another; nothing happens if it is not routed.
     func update(_ child: ChildSASpec, on path: Path, mtu: Int) throws(KernelFault) {
-        guard self.mtuByReqid[child.reqid] != nil else { return }
+        guard self.routes.mtu(reqid: child.reqid) != nil else { return }
         var moved = child
         moved.path = path
         try self.install(moved, mtu: mtu)
@@ -56,13 +57,12 @@ package final class TunnelInterface {
 
     /// Routes them no more.
     func remove(_ reqid: UInt32) throws(KernelFault) {
-        self.record(reqid, nil)
+        self.count(self.routes.mtu(reqid: reqid), by: -1)
         try self.routes.remove(reqid: reqid)
     }
 
     /// Removes all routes, rules and addresses of ours.
     func removeEverything() throws(KernelFault) {
-        self.mtuByReqid = [:]
         self.countByMTU = [:]
         try self.routes.removeEverything()
     }
@@ -79,12 +79,9 @@ package final class TunnelInterface {
         try self.setMTU(needed)
     }
 
-    private func record(_ reqid: UInt32, _ mtu: Int?) {
-        if let old = self.mtuByReqid[reqid] {
-            let count = (self.countByMTU[old] ?? 1) - 1
-            self.countByMTU[old] = count > 0 ? count : nil
-        }
-        self.mtuByReqid[reqid] = mtu
-        if let mtu { self.countByMTU[mtu, default: 0] += 1 }
+    private func count(_ mtu: Int?, by one: Int) {
+        guard let mtu else { return }
+        let count = (self.countByMTU[mtu] ?? 0) + one
+        self.countByMTU[mtu] = count > 0 ? count : nil
     }
 }

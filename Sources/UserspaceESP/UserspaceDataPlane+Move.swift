@@ -47,24 +47,21 @@ extension UserspaceDataPlane {
     private func moveReceiver(_ child: ChildSASpec, to path: Path, _ mtu: TunnelMTU) {
         guard let old = self.inbound.entries[child.inboundSPI.number] else { return }
         self.inbound.entries[child.inboundSPI.number] = InboundEntry(
-            identifier: SAIdentifier(spi: child.inboundSPI, destination: path.local.address),
-            reqid: old.reqid, sa: old.sa, counters: old.counters, peer: path.remote, mtu: mtu)
+            reqid: old.reqid, sa: old.sa, counters: old.counters, path: path, mtu: mtu)
     }
 
     private func moveSender(_ child: ChildSASpec, to path: Path, _ mtu: TunnelMTU) {
         guard child.hasOutboundHalf else { return }
         let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
-        guard let index = self.senders[child.reqid]?.firstIndex(where: { $0.identifier == identifier }),
-            let old = self.senders[child.reqid]?[index]
-        else { return }
+        guard let old = self.sender(child.reqid, identifier) else { return }
         // Left first: the old socket may be the last that there was room for.
         if old.socket != nil { self.paths.leave(old.route) }
         let route = TunnelRoute(path)
-        self.senders[child.reqid]?[index] = OutboundEntry(
-            identifier: SAIdentifier(spi: child.outboundSPI, destination: path.remote.address),
-            reqid: old.reqid, sa: old.sa, counters: old.counters, route: route,
-            socket: self.socket(for: route), mtu: mtu)
-        self.outbound.entries[child.reqid] = self.senders[child.reqid]?.last
+        self.replace(
+            old,
+            by: OutboundEntry(
+                reqid: old.reqid, sa: old.sa, counters: old.counters, route: route,
+                socket: self.socket(for: route), mtu: mtu))
     }
 }
 
@@ -112,42 +109,6 @@ extension UserspaceDataPlane {
         return TunnelSize(
             inner: entry.mtu.limit(.v4), path: entry.mtu.path,
             mss: Int(entry.mtu.maximumSegmentSize(.v4)))
-    }
-
-    /// The half that sends to `identifier`, if it is installed.
-    func sender(_ reqid: UInt32, _ identifier: SAIdentifier) -> OutboundEntry? {
-        self.senders[reqid]?.first { $0.identifier == identifier }
-    }
-
-    /// The socket of `route` alone, for one more half that sends by it.
-    func socket(for route: TunnelRoute) -> PacketSocket? {
-        do throws(IOFault) {
-            return try self.paths.join(route, self.sockets)
-        } catch {
-            if !self.hasNotedSharing {
-                self.hasNotedSharing = true
-                self.control.put(note: "a path has no socket of its own and shares one with others: \(error)")
-            }
-            return nil
-        }
-    }
-
-    /// Tells the inbound worker which paths have sockets of their own, if that has changed.
-    func postSockets() {
-        let sockets = self.paths.all
-        let isSame =
-            sockets.count == self.inbound.sockets.count
-            && sockets.allSatisfy { one in self.inbound.sockets.contains { $0 === one } }
-        guard !isSame else { return }
-        self.inbound.sockets = sockets
-        self.inboundMail.post(self.inbound)
-    }
-
-    /// The newest half of `reqid` sends from now on.
-    func postSender(of reqid: UInt32) {
-        if self.senders[reqid]?.isEmpty == true { self.senders[reqid] = nil }
-        self.outbound.entries[reqid] = self.senders[reqid]?.last
-        self.outboundMail.post(self.outbound)
     }
 
     func transform(

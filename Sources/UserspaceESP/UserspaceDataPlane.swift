@@ -27,8 +27,8 @@ package final class UserspaceDataPlane: DataPlane {
     var paths = PathSockets()
     /// True once the log has it that a path has none.
     var hasNotedSharing = false
-    /// All sending halves by reqid, the newest last: it is the one that sends.
-    var senders: [UInt32: [OutboundEntry]] = [:]
+    /// Sending halves that a newer one has replaced and nobody has removed yet, by reqid, the newest last. Few have any.
+    var olderSenders: [UInt32: [OutboundEntry]] = [:]
     /// The path MTU of each child that is too narrow, by reqid: said once.
     var narrowPaths: [UInt32: Int] = [:]
 
@@ -110,8 +110,8 @@ package final class UserspaceDataPlane: DataPlane {
         let transform = try self.transform(child, child.inboundKeys, .inbound, identifier)
         self.reserved.remove(child.inboundSPI)
         self.inbound.entries[child.inboundSPI.number] = InboundEntry(
-            identifier: identifier, reqid: child.reqid, sa: InboundSA(child, transform: transform),
-            counters: SharedCounters(), peer: child.path.remote, mtu: self.mtu(of: child))
+            reqid: child.reqid, sa: InboundSA(child, transform: transform), counters: InboundCounters(),
+            path: child.path, mtu: self.mtu(of: child))
         self.inboundMail.post(self.inbound)
     }
 
@@ -123,12 +123,11 @@ package final class UserspaceDataPlane: DataPlane {
         let transform = try self.transform(child, child.outboundKeys, .outbound, identifier)
         let route = TunnelRoute(child.path)
         let entry = OutboundEntry(
-            identifier: identifier, reqid: child.reqid, sa: OutboundSA(child, transform: transform),
-            counters: SharedCounters(), route: route, socket: self.socket(for: route),
-            mtu: self.mtu(of: child))
+            reqid: child.reqid, sa: OutboundSA(child, transform: transform), counters: SharedCounters(),
+            route: route, socket: self.socket(for: route), mtu: self.mtu(of: child))
         self.postSockets()
-        self.senders[child.reqid, default: []].append(entry)
-        self.postSender(of: child.reqid)
+        self.add(entry)
+        self.outboundMail.post(self.outbound)
     }
 
     package func removeStates(_ child: ChildSASpec) throws(KernelFault) {
@@ -140,8 +139,8 @@ package final class UserspaceDataPlane: DataPlane {
         guard child.hasOutboundHalf else { return }
         let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
         guard let sender = self.sender(child.reqid, identifier) else { return }
-        self.senders[child.reqid]?.removeAll { $0.identifier == identifier }
-        self.postSender(of: child.reqid)
+        self.replace(sender, by: nil)
+        self.outboundMail.post(self.outbound)
         if sender.socket != nil { self.paths.leave(sender.route) }
         self.postSockets()
     }
@@ -197,7 +196,7 @@ package final class UserspaceDataPlane: DataPlane {
     package func removeEverything() throws(KernelFault) {
         defer {
             self.reserved = []
-            self.senders = [:]
+            self.olderSenders = [:]
             self.paths = PathSockets()
             self.outbound = OutboundTable()
             self.inbound = InboundTable()

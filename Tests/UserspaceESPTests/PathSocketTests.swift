@@ -1,3 +1,4 @@
+internal import ESPCore
 internal import IPsecModel
 internal import Synchronization
 internal import Testing
@@ -15,7 +16,7 @@ internal import Testing
     }
 
     private func owners(_ site: Site, _ children: [ChildSASpec]) -> [Bool] {
-        children.map { site.plane.senders[$0.reqid]?.last?.socket != nil }
+        children.map { site.plane.outbound.entries[$0.reqid]?.socket != nil }
     }
 
     @Test func `the first paths have sockets of their own, and one that goes makes room`() throws {
@@ -45,7 +46,7 @@ internal import Testing
         let sockets = site.plane.paths.all
         #expect(sockets.count == 1)
         for child in [first, second] {
-            #expect(site.plane.senders[child.reqid]?.last?.socket === sockets[0])
+            #expect(site.plane.outbound.entries[child.reqid]?.socket === sockets[0])
         }
         try site.plane.removeStates(first)
         #expect(site.plane.paths.all.count == 1)
@@ -163,7 +164,7 @@ internal import Testing
                 _ = bench.say()
                 return wake.reader.load(ordering: .relaxed) != Reader.none
             })
-        weak let old = bench.plane.senders[bench.child.reqid]?.last
+        weak let old = bench.plane.outbound.entries[bench.child.reqid]
         #expect(old != nil)
         try bench.plane.removeStates(bench.child)
         // No packet comes meanwhile: only a worker that looked up has let go of the keys.

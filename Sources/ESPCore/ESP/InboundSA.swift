@@ -34,12 +34,13 @@ package final class InboundSA {
 
     /// Our SPI.
     package let spi: ESPSPI
+    // Small numbers in bytes, beside the SPI: there may be thousands of SAs.
+    private let headerBytes: UInt8
+    private let icvBytes: UInt8
     /// What it has carried and refused.
     package private(set) var counters = SACounters()
 
     private let transform: any ESPTransform
-    private let headerLength: Int
-    private let icvLength: Int
     private let filter: PacketFilter
     private var window: ReplayWindow
     private var watch: VolumeWatch
@@ -49,12 +50,15 @@ package final class InboundSA {
         let isExtended = child.suite.sequenceNumbers == .extended
         self.spi = child.inboundSPI
         self.transform = transform
-        self.headerLength = ESPPacketParts.headerLength + transform.ivLength
-        self.icvLength = transform.icvLength
+        self.headerBytes = UInt8(clamping: ESPPacketParts.headerLength + transform.ivLength)
+        self.icvBytes = UInt8(clamping: transform.icvLength)
         self.filter = PacketFilter(local: child.localSelectors, remote: child.remoteSelectors)
         self.window = ReplayWindow(size: child.replayWindow, isExtended: isExtended)
         self.watch = VolumeWatch(bytes: child.bytes, packets: child.packets, isExtended: isExtended)
     }
+
+    private var headerLength: Int { Int(self.headerBytes) }
+    private var icvLength: Int { Int(self.icvBytes) }
 
     /// Opens the ESP packet `range` of `memory` in place. `outerClass` is the traffic class of the packet that brought
     /// it, whose congestion mark the inner packet takes over (RFC 6040 §4.2).

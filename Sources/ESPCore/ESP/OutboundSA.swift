@@ -18,29 +18,46 @@ package final class OutboundSA {
 
     /// The peer's SPI.
     package let spi: ESPSPI
-    /// Bytes before the text: SPI, sequence number, IV.
-    package let headerLength: Int
     /// What it has carried.
-    package private(set) var counters = SACounters()
+    package var counters: SACounters {
+        var counters = SACounters()
+        counters.packets = self.packets
+        counters.bytes = self.bytes
+        counters.sequenceNumber = self.sequenceNumber
+        return counters
+    }
 
     private let transform: any ESPTransform
-    private let icvLength: Int
-    private let alignment: Int
-    private let lastSequenceNumber: UInt64
+    // Small numbers in bytes, and no counters that a sender never needs: there may be thousands of SAs.
+    private let lengths: Lengths
+    private var packets: UInt64 = 0
+    private var bytes: UInt64 = 0
+    private var sequenceNumber: UInt64
     private var watch: VolumeWatch
+
+    private struct Lengths {
+        let header: UInt8
+        let icv: UInt8
+        let alignment: UInt8
+    }
 
     /// A half that has sent nothing yet, or goes on behind `sequenceNumber`.
     package init(_ child: ChildSASpec, transform: any ESPTransform, sequenceNumber: UInt64 = 0) {
         let isExtended = child.suite.sequenceNumbers == .extended
         self.spi = child.outboundSPI
         self.transform = transform
-        self.headerLength = ESPPacketParts.headerLength + transform.ivLength
-        self.icvLength = transform.icvLength
-        self.alignment = max(1, transform.alignment)
-        self.lastSequenceNumber = isExtended ? .max : 0xffff_ffff
+        self.lengths = Lengths(
+            header: UInt8(clamping: ESPPacketParts.headerLength + transform.ivLength),
+            icv: UInt8(clamping: transform.icvLength), alignment: UInt8(clamping: max(1, transform.alignment))
+        )
         self.watch = VolumeWatch(bytes: child.bytes, packets: child.packets, isExtended: isExtended)
-        self.counters.sequenceNumber = sequenceNumber
+        self.sequenceNumber = sequenceNumber
     }
+
+    /// Bytes before the text: SPI, sequence number, IV.
+    package var headerLength: Int { Int(self.lengths.header) }
+    private var icvLength: Int { Int(self.lengths.icv) }
+    private var alignment: Int { Int(self.lengths.alignment) }
 
     /// Bytes of the ESP packet around an inner packet of `count` bytes.
     package func sealedLength(of count: Int) -> Int {
@@ -58,10 +75,10 @@ package final class OutboundSA {
         let length = self.sealedLength(of: count)
         guard length <= memory.count - offset else { return .noRoom }
         // RFC 4303 §3.3.3: the number may not cycle.
-        guard self.counters.sequenceNumber < self.lastSequenceNumber, !self.watch.isSpent(self.counters)
+        guard self.sequenceNumber < self.watch.lastSequenceNumber, !self.watch.isSpent(self.counters)
         else { return .exhausted }
-        let number = self.counters.sequenceNumber &+ 1
-        self.counters.sequenceNumber = number
+        let number = self.sequenceNumber &+ 1
+        self.sequenceNumber = number
         memory.store(self.spi.number, at: offset)
         memory.store(UInt32(truncatingIfNeeded: number), at: offset + 4)
         let end = ESPTrailer.write(
@@ -72,8 +89,8 @@ package final class OutboundSA {
         } catch {
             return .failed
         }
-        self.counters.packets &+= 1
-        self.counters.bytes &+= UInt64(count)
+        self.packets &+= 1
+        self.bytes &+= UInt64(count)
         return .sealed(length)
     }
 

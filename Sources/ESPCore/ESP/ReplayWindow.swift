@@ -16,12 +16,13 @@ package struct ReplayWindow: ~Copyable {
     /// The highest sequence number that was marked; 0 before the first.
     package private(set) var highest: UInt64 = 0
     /// Packets that the window spans; 0 means that nothing is refused.
-    private let size: UInt64
+    private var size: UInt64 { UInt64(self.width) }
+    private let width: UInt32
     private let isExtended: Bool
     /// One bit for each number, in a ring that is at least one word longer than the window, so that the words which
     /// the window enters can be cleared as a whole.
     private var words: [UInt64]
-    private let mask: Int
+    private var mask: Int { self.words.count - 1 }
 
     /// The window that finds the high half of extended numbers when nothing is to be refused.
     private static let assumedSize: UInt64 = 1_024
@@ -30,12 +31,11 @@ package struct ReplayWindow: ~Copyable {
 
     /// A window of `size` packets; `isExtended` for sequence numbers of 64 bits (RFC 4304).
     package init(size: UInt32, isExtended: Bool) {
-        self.size = UInt64(min(size, Self.largestSize))
+        self.width = min(size, Self.largestSize)
         self.isExtended = isExtended
         var count = 1
-        while UInt64(count) * 64 < self.size + 64 { count *= 2 }
+        while UInt64(count) * 64 < UInt64(self.width) + 64 { count *= 2 }
         self.words = [UInt64](repeating: 0, count: size == 0 ? 1 : count)
-        self.mask = self.words.count - 1
     }
 
     /// The whole sequence number of a packet that carries the low half of it (RFC 4303 Appendix A2.2), nil if there

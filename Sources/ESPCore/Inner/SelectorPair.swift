@@ -11,10 +11,10 @@ struct SelectorPair: Sendable {
 
     /// The place of a pair among those that admit a packet.
     struct Rank: Sendable {
-        /// How few packets the pair takes in: see `SelectorPair.init`.
-        let narrowness: UInt32
         /// When it was inserted; of two that are equally narrow the earlier one counts. No two pairs have the same.
         let order: UInt64
+        /// How few packets the pair takes in: see `SelectorPair.init`.
+        let narrowness: UInt32
         /// The CHILD_SA.
         let reqid: UInt32
 
@@ -41,7 +41,7 @@ struct SelectorPair: Sendable {
         self.source = SelectorMatch(local)
         self.destination = SelectorMatch(remote)
         self.rank = Rank(
-            narrowness: UInt32(prefixBits * 128 + (ipProtocol == 0 ? 0 : 64) + portBits), order: order,
+            order: order, narrowness: UInt32(prefixBits * 128 + (ipProtocol == 0 ? 0 : 64) + portBits),
             reqid: reqid)
     }
 

@@ -15,8 +15,8 @@ struct SelectorShard: Sendable {
     /// Adds a pair.
     mutating func insert(_ pair: SelectorPair, hash: UInt64) {
         let index = self.pairs.firstIndex { pair.rank.precedes($0.rank) } ?? self.pairs.count
-        self.pairs.insert(pair, at: index)
-        self.hashes.insert(hash, at: index)
+        self.pairs = Self.inserted(pair, at: index, in: self.pairs)
+        self.hashes = Self.inserted(hash, at: index, in: self.hashes)
         self.rebuild()
     }
 
@@ -62,6 +62,18 @@ struct SelectorShard: Sendable {
             number = successors[index]
         }
         return best
+    }
+
+    /// A copy with one more, and without the room to grow that an array takes: nobody changes it where it is.
+    private static func inserted<Element>(
+        _ element: Element, at index: Int, in elements: [Element]
+    ) -> [Element] {
+        var result: [Element] = []
+        result.reserveCapacity(elements.count + 1)
+        result += elements[..<index]
+        result.append(element)
+        result += elements[index...]
+        return result
     }
 
     /// Makes lists and slots anew, in as many slots as the pairs need.

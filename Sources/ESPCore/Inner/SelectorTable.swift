@@ -12,7 +12,12 @@ package struct SelectorTable: Sendable {
     /// What is in the table for one CHILD_SA.
     private struct Child: Sendable {
         let order: UInt64
-        let pairs: [SelectorPair]
+        // Nearly every CHILD_SA has one pair for a family, so the first place is not behind a pointer.
+        let first: SelectorTuple.Place?
+        let others: [SelectorTuple.Place]
+
+        /// Where its pairs are; the nth has the number n places behind the first.
+        var places: [SelectorTuple.Place] { (self.first.map { [$0] } ?? []) + self.others }
     }
 
     /// Those with the narrowest pairs first.
@@ -45,13 +50,14 @@ package struct SelectorTable: Sendable {
         var pairs: [SelectorPair] = []
         for local in local {
             for remote in remote {
-                let number = order * UInt64(Self.pairLimit) + UInt64(pairs.count)
+                let number = Self.number(order, pairs.count)
                 guard let pair = SelectorPair(local, remote, reqid: reqid, order: number) else { continue }
                 pairs.append(pair)
             }
         }
-        for pair in pairs { self.insert(pair) }
-        self.children[Self.shard(reqid)][reqid] = Child(order: order, pairs: pairs)
+        let places = pairs.map { self.insert($0) }
+        self.children[Self.shard(reqid)][reqid] = Child(
+            order: order, first: places.first, others: Array(places.dropFirst()))
         return true
     }
 
@@ -81,27 +87,35 @@ package struct SelectorTable: Sendable {
         let shard = Self.shard(reqid)
         guard let child = self.children[shard][reqid] else { return nil }
         self.children[shard][reqid] = nil
-        for pair in child.pairs {
-            let shape = SelectorTuple.Shape(source: pair.source, destination: pair.destination)
-            guard let index = self.tuples.firstIndex(where: { $0.shape == shape }) else { continue }
-            self.tuples[index].remove(pair)
+        for (index, place) in child.places.enumerated() {
+            let number = Self.number(child.order, index)
+            guard let index = self.tuples.firstIndex(where: { $0.shape == place.shape }) else { continue }
+            self.tuples[index].remove(number, at: place)
             if self.tuples[index].count == 0 { self.tuples.remove(at: index) }
         }
         return child
     }
 
-    private mutating func insert(_ pair: SelectorPair) {
+    private mutating func insert(_ pair: SelectorPair) -> SelectorTuple.Place {
         let shape = SelectorTuple.Shape(source: pair.source, destination: pair.destination)
         if let index = self.tuples.firstIndex(where: { $0.shape == shape }) {
             let narrowest = self.tuples[index].narrowest
-            self.tuples[index].insert(pair)
-            guard self.tuples[index].narrowest != narrowest else { return }
-        } else {
-            var tuple = SelectorTuple(shape)
-            tuple.insert(pair)
-            self.tuples.append(tuple)
+            let place = self.tuples[index].insert(pair)
+            if self.tuples[index].narrowest != narrowest { self.sort() }
+            return place
         }
-        self.tuples.sort { $0.narrowest > $1.narrowest }
+        var tuple = SelectorTuple(shape)
+        let place = tuple.insert(pair)
+        self.tuples.append(tuple)
+        self.sort()
+        return place
+    }
+
+    private mutating func sort() { self.tuples.sort { $0.narrowest > $1.narrowest } }
+
+    /// The number of a CHILD_SA's nth pair.
+    private static func number(_ order: UInt64, _ index: Int) -> UInt64 {
+        order * UInt64(Self.pairLimit) + UInt64(index)
     }
 
     /// Request IDs follow one another, so their low bits spread them.

@@ -8,22 +8,32 @@ struct SelectorTuple: Sendable {
     /// Which tuple: the version of IP and the prefix lengths.
     struct Shape: Hashable, Sendable {
         let isIPv6: Bool
-        let sourceLength: Int
-        let destinationLength: Int
+        private let sourceBits: UInt8
+        private let destinationBits: UInt8
+
+        var sourceLength: Int { Int(self.sourceBits) }
+        var destinationLength: Int { Int(self.destinationBits) }
 
         /// The shape of two ends; of a range that is not a prefix, the smallest prefix that covers it counts.
         init(source: SelectorMatch, destination: SelectorMatch) {
             self.isIPv6 = source.isIPv6
-            self.sourceLength = Self.length(source)
-            self.destinationLength = Self.length(destination)
+            self.sourceBits = Self.length(source)
+            self.destinationBits = Self.length(destination)
         }
 
-        private static func length(_ end: SelectorMatch) -> Int {
+        /// At most 128.
+        private static func length(_ end: SelectorMatch) -> UInt8 {
             let high = end.first.high ^ end.last.high
             let low = end.first.low ^ end.last.low
             let common = high != 0 ? high.leadingZeroBitCount : 64 + low.leadingZeroBitCount
-            return common - (end.isIPv6 ? 0 : 96)
+            return UInt8(truncatingIfNeeded: common - (end.isIPv6 ? 0 : 96))
         }
+    }
+
+    /// Where a pair is: enough to find it again without a copy of it.
+    struct Place: Sendable {
+        let shape: Shape
+        fileprivate let hash: UInt64
     }
 
     /// Which tuple it is.
@@ -48,17 +58,17 @@ struct SelectorTuple: Sendable {
     }
 
     /// Adds a pair of this shape.
-    mutating func insert(_ pair: SelectorPair) {
+    mutating func insert(_ pair: SelectorPair) -> Place {
         let hash = self.hash(pair.source.first, pair.destination.first)
         self.shards[Self.shard(hash)].insert(pair, hash: hash)
         self.narrowest = max(self.narrowest, pair.rank.narrowness)
         self.count += 1
+        return Place(shape: self.shape, hash: hash)
     }
 
-    /// Removes a pair that was inserted.
-    mutating func remove(_ pair: SelectorPair) {
-        let hash = self.hash(pair.source.first, pair.destination.first)
-        if self.shards[Self.shard(hash)].remove(order: pair.rank.order) { self.count -= 1 }
+    /// Removes the pair with the number `order` from the place that `insert` gave it.
+    mutating func remove(_ order: UInt64, at place: Place) {
+        if self.shards[Self.shard(place.hash)].remove(order: order) { self.count -= 1 }
     }
 
     /// The first pair, in the order of `precedes`, that admits `packet` and precedes `best`; else `best`.

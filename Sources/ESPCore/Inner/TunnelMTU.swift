@@ -18,9 +18,11 @@ package struct TunnelMTU: Hashable, Sendable {
     }
 
     /// The longest inner packet whose ESP packet fits the path; 0 if none does.
-    package let capacity: Int
-    /// The path MTU.
-    package let path: Int
+    package var capacity: Int { Int(self.capacityBytes) }
+    /// The path MTU, or 65,535 if that is more: no IP packet is longer.
+    package var path: Int { Int(self.pathBytes) }
+    private let capacityBytes: UInt16
+    private let pathBytes: UInt16
 
     /// Each link carries IPv6 packets of this length (RFC 8200 §5).
     package static let minimumIPv6 = 1_280
@@ -32,12 +34,11 @@ package struct TunnelMTU: Hashable, Sendable {
         path: Int, outer: AddressFamily, isEncapsulatedInUDP: Bool, ivLength: Int, icvLength: Int,
         alignment: Int
     ) {
-        self.path = path
+        self.pathBytes = UInt16(clamping: path)
         let outerHeader = (outer == .v4 ? 20 : 40) + (isEncapsulatedInUDP ? 8 : 0)
-        // No IP packet is longer; the other way round, an absurd number may not overflow.
-        let room = min(max(path, 0), 65_535) - outerHeader - 8 - ivLength - icvLength
+        let room = Int(self.pathBytes) - outerHeader - 8 - ivLength - icvLength
         let block = max(alignment, 4)
-        self.capacity = max(room - room % block - 2, 0)
+        self.capacityBytes = UInt16(clamping: room - room % block - 2)
     }
 
     /// The numbers for a path and what protects the packets.

@@ -3,14 +3,16 @@ package struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The first address of the block.
     package let address: IPAddress
     /// How many leading bits all addresses of the block share.
-    package let length: Int
+    package var length: Int { Int(self.bits) }
+    /// At most 128. There are thousands of these.
+    private let bits: UInt8
 
     /// The block of `length` leading bits around `address`, or nil if the family has fewer bits.
     package init?(_ address: IPAddress, length: Int) {
         guard (0...address.family.bitWidth).contains(length) else { return nil }
         let mask = Self.hostMask(family: address.family, length: length)
         self.address = IPAddress(family: address.family, number: address.number & ~mask)
-        self.length = length
+        self.bits = UInt8(truncatingIfNeeded: length)
     }
 
     /// Reads `10.1.0.0/24` or a lone address.

@@ -3,14 +3,25 @@ internal import LinuxIO
 
 /// What one child wants from routing, worked out from its selectors and this host's addresses.
 struct TunnelNeeds: Hashable {
-    /// The prefixes of its remote selectors.
-    var tunnelled: [IPPrefix: TunnelWay] = [:]
-    /// The prefixes of its local selectors, and the peer's outer address.
-    var thrown: Set<IPPrefix> = []
-    /// Addresses of this host that the interface must have too, because routes name them as source.
-    var addresses: Set<IPAddress> = []
+    /// A prefix of a remote selector, and how packets to there go.
+    struct Tunnelled: Hashable {
+        let prefix: IPPrefix
+        let way: TunnelWay
+    }
+
+    /// The prefixes of its remote selectors, each once.
+    private(set) var tunnelled: [Tunnelled] = []
+    /// The prefixes of its local selectors, and the peer's outer address; each once.
+    private(set) var thrown: [IPPrefix] = []
+    /// The largest inner packet in bytes.
+    let mtu: UInt16
     /// Our outer address and whether packets from it are the child's; nil if it is not known.
-    var outer: OuterAddress?
+    private(set) var outer: OuterAddress?
+
+    /// Addresses of this host that the interface must have too, because routes name them as source.
+    var addresses: Set<IPAddress> {
+        Set(self.tunnelled.compactMap { $0.way.needsAddress ? $0.way.source : nil })
+    }
 
     /// Prefixes of one selector at most; more would be a configuration that nobody meant. Any range of IPv4
     /// needs fewer.
@@ -25,27 +36,40 @@ struct TunnelNeeds: Hashable {
         _ child: TunnelChild, candidates: [InterfaceAddress], interface: UInt32,
         families: Set<AddressFamily>
     ) throws(KernelFault) {
+        self.mtu = UInt16(clamping: child.mtu)
         let sources = Self.sources(child, candidates)
         for selector in child.remoteSelectors where families.contains(selector.addresses.first.family) {
             for prefix in try Self.prefixes(selector) {
                 let family = prefix.address.family
                 let mtu = family == .v6 ? max(child.mtu, Self.smallestIPv6MTU) : child.mtu
                 let source = sources[family]
-                self.tunnelled[prefix] = TunnelWay(mtu: mtu, source: source?.address)
-                if let source, source.interface != interface { self.addresses.insert(source.address) }
+                let way = TunnelWay(
+                    mtu: mtu, source: source?.address,
+                    needsAddress: source.map { $0.interface != interface } ?? false)
+                self.lead(prefix, way)
             }
         }
         for selector in child.localSelectors where families.contains(selector.addresses.first.family) {
             // To throw all is the same as to have no route.
-            for prefix in try Self.prefixes(selector) where prefix.length > 0 { self.thrown.insert(prefix) }
+            for prefix in try Self.prefixes(selector) where prefix.length > 0 { self.throwBack(prefix) }
         }
         let family = child.peer.family
         if families.contains(family), let host = IPPrefix(child.peer, length: family.bitWidth) {
-            self.thrown.insert(host)
+            self.throwBack(host)
         }
         if families.contains(child.outer.family), !child.outer.isUnspecified {
             self.outer = OuterAddress(child)
         }
+    }
+
+    private mutating func lead(_ prefix: IPPrefix, _ way: TunnelWay) {
+        if !self.tunnelled.contains(where: { $0.prefix == prefix }) {
+            self.tunnelled.append(Tunnelled(prefix: prefix, way: way))
+        }
+    }
+
+    private mutating func throwBack(_ prefix: IPPrefix) {
+        if !self.thrown.contains(prefix) { self.thrown.append(prefix) }
     }
 
     /// For each family the first address that lies in the first local selector that has one.

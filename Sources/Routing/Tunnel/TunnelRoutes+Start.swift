@@ -35,16 +35,13 @@ extension TunnelRoutes {
             if family == .v6, fault?.isMissingFamily == true { continue }
             first = first ?? fault
         }
-        for address in self.addresses.keys {
+        for address in self.books.addresses.keys {
             let fault = self.attempt { () throws(KernelFault) in
                 try self.socket.remove(address, interface: self.interface)
             }
             first = first ?? fault
         }
-        self.children = [:]
-        self.claims = [:]
-        self.addresses = [:]
-        self.outer = [:]
+        self.books = TunnelBooks()
         if let first { throw first }
     }
 

@@ -23,14 +23,8 @@ package final class TunnelRoutes {
     let socket: RoutingSocket
     /// What this kernel can route.
     var families: Set<AddressFamily> = [.v4, .v6]
-    /// What is installed, by reqid.
-    var children: [UInt32: TunnelNeeds] = [:]
-    /// What is wanted with each prefix.
-    var claims: [IPPrefix: PrefixClaims] = [:]
-    /// How many children need an address on the interface; those that others put there are not counted.
-    var addresses: [IPAddress: Int] = [:]
-    /// What is wanted with each of our outer addresses.
-    var outer: [IPAddress: OuterClaims] = [:]
+    /// What children want, which is what the kernel has.
+    var books = TunnelBooks()
 
     /// Routes to `interface`; see `start`.
     package init(_ socket: RoutingSocket, interface: UInt32) {
@@ -39,20 +33,28 @@ package final class TunnelRoutes {
     }
 
     /// The number of children that are installed.
-    package var count: Int { self.children.count }
+    package var count: Int { self.books.children.count }
+
+    /// The largest inner packet, in bytes, of the child with `reqid`; nil if it is not installed.
+    package func mtu(reqid: UInt32) -> Int? { self.books.children[reqid].map { Int($0.mtu) } }
 
     /// Routes the traffic of `child`, or changes how it is routed; a fault leaves all as it was.
     package func install(_ child: TunnelChild) throws(KernelFault) {
         let needs = try TunnelNeeds(
             child, candidates: try self.candidates(), interface: self.interface, families: self.families)
-        let change = TunnelChange(self, reqid: child.reqid, to: needs)
-        try self.perform(change.steps)
-        self.accept(change, reqid: child.reqid, needs)
+        let old = self.books.children[child.reqid]
+        let steps = self.enter(needs, reqid: child.reqid)
+        do throws(KernelFault) {
+            try self.perform(steps)
+        } catch {
+            self.books.enter(old, reqid: child.reqid)
+            throw error
+        }
     }
 
     /// The same for a child whose path or MTU has changed; nothing happens if it is not installed.
     package func update(_ child: TunnelChild) throws(KernelFault) {
-        guard self.children[child.reqid] != nil else { return }
+        guard self.books.children[child.reqid] != nil else { return }
         try self.install(child)
     }
 
@@ -61,11 +63,9 @@ package final class TunnelRoutes {
     /// The child is forgotten in any case: of several faults the first is thrown, and what could not be deleted
     /// goes with `removeEverything`.
     package func remove(reqid: UInt32) throws(KernelFault) {
-        guard self.children[reqid] != nil else { return }
-        let change = TunnelChange(self, reqid: reqid, to: nil)
-        self.accept(change, reqid: reqid, nil)
+        guard self.books.children[reqid] != nil else { return }
         var first: KernelFault?
-        for step in change.steps {
+        for step in self.enter(nil, reqid: reqid) {
             let fault = self.attempt { () throws(KernelFault) in try self.perform(step) }
             first = first ?? fault
         }
@@ -75,15 +75,16 @@ package final class TunnelRoutes {
     /// Addresses that may be a source: not those that are on the interface only because of us.
     private func candidates() throws(KernelFault) -> [InterfaceAddress] {
         try self.socket.addresses().filter {
-            $0.interface != self.interface || self.addresses[$0.address] == nil
+            $0.interface != self.interface || self.books.addresses[$0.address] == nil
         }
     }
 
-    private func accept(_ change: TunnelChange, reqid: UInt32, _ needs: TunnelNeeds?) {
-        self.children[reqid] = needs
-        for (prefix, claims) in change.claims { self.claims[prefix] = claims.isEmpty ? nil : claims }
-        for (address, count) in change.addresses { self.addresses[address] = count == 0 ? nil : count }
-        for (address, claims) in change.outer { self.outer[address] = claims.isEmpty ? nil : claims }
+    /// Enters the needs of a child into the books; what the kernel must do to follow.
+    private func enter(_ needs: TunnelNeeds?, reqid: UInt32) -> [TunnelStep] {
+        let concerned = [self.books.children[reqid], needs].compactMap { $0 }
+        let before = TunnelState(self.books, concerning: concerned, interface: self.interface)
+        self.books.enter(needs, reqid: reqid)
+        return before.steps(to: TunnelState(self.books, concerning: concerned, interface: self.interface))
     }
 
     /// All steps, or none of them.

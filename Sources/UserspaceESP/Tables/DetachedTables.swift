@@ -28,17 +28,15 @@ package final class DetachedTables {
         var peer = child
         (peer.inboundSPI, peer.inboundKeys) = (child.outboundSPI, child.outboundKeys)
         (peer.localSelectors, peer.remoteSelectors) = (child.remoteSelectors, child.localSelectors)
-        let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
         let opening = try provider.transform(child.suite, keys: peer.inboundKeys, .inbound)
         self.inbound.entries[peer.inboundSPI.number] = InboundEntry(
-            identifier: identifier, reqid: child.reqid, sa: InboundSA(peer, transform: opening),
-            counters: SharedCounters(), peer: child.path.local, mtu: mtu)
+            reqid: child.reqid, sa: InboundSA(peer, transform: opening), counters: InboundCounters(),
+            path: child.path, mtu: mtu)
         self.inboundMail.post(self.inbound)
         let sealing = try provider.transform(child.suite, keys: child.outboundKeys, .outbound)
         self.outbound.entries[child.reqid] = OutboundEntry(
-            identifier: identifier, reqid: child.reqid, sa: OutboundSA(child, transform: sealing),
-            counters: SharedCounters(), route: TunnelRoute(child.path), socket: nil,
-            mtu: mtu)
+            reqid: child.reqid, sa: OutboundSA(child, transform: sealing), counters: SharedCounters(),
+            route: TunnelRoute(child.path), socket: nil, mtu: mtu)
         self.outboundMail.post(self.outbound)
         self.outbound.selectors.insert(
             reqid: child.reqid, local: child.localSelectors, remote: child.remoteSelectors)

@@ -4,12 +4,12 @@ internal import LinuxIO
 
 /// How the ESP packets of a CHILD_SA leave, made ready for the system call.
 struct TunnelRoute: Hashable, Sendable {
-    /// UDP, or IP alone.
-    let kind: PacketSocket.Kind
     /// Our address.
     let source: PackedEndpoint
     /// The peer's.
     let destination: PackedEndpoint
+    /// UDP, or IP alone.
+    let kind: PacketSocket.Kind
 
     /// The way of `path`.
     init(_ path: Path) {

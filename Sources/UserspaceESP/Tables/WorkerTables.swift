@@ -7,7 +7,6 @@ internal import LinuxIO
 /// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches what can change in it
 /// afterwards; the outbound worker alone does, from the moment that it takes over the table in which the entry is.
 final class OutboundEntry: @unchecked Sendable {
-    let identifier: SAIdentifier
     let reqid: UInt32
     let sa: OutboundSA
     let counters: SharedCounters
@@ -15,14 +14,18 @@ final class OutboundEntry: @unchecked Sendable {
     /// The socket of this path alone; nil if it has none.
     let socket: PacketSocket?
     let mtu: TunnelMTU
+    /// What the kernel would call it.
+    var identifier: SAIdentifier {
+        SAIdentifier(spi: self.sa.spi, destination: self.route.destination.address)
+    }
+
     /// Until then packets are sent one by one, since the kernel has refused to cut them, which it said it could.
     var singlyUntil = Instant.origin
 
     init(
-        identifier: SAIdentifier, reqid: UInt32, sa: OutboundSA, counters: SharedCounters, route: TunnelRoute,
-        socket: PacketSocket?, mtu: TunnelMTU
+        reqid: UInt32, sa: OutboundSA, counters: SharedCounters, route: TunnelRoute, socket: PacketSocket?,
+        mtu: TunnelMTU
     ) {
-        self.identifier = identifier
         self.reqid = reqid
         self.sa = sa
         self.counters = counters
@@ -38,25 +41,28 @@ final class OutboundEntry: @unchecked Sendable {
 /// SAFETY of `@unchecked Sendable`: the control thread makes an entry and never touches what can change in it
 /// afterwards; the inbound worker alone does, from the moment that it takes over the table in which the entry is.
 final class InboundEntry: @unchecked Sendable {
-    let identifier: SAIdentifier
+    /// Our own address.
+    let local: IPAddress
     let reqid: UInt32
     let sa: InboundSA
-    let counters: SharedCounters
+    let counters: InboundCounters
     /// Where the peer was last seen.
     let peer: PackedEndpoint
     let mtu: TunnelMTU
+    /// What the kernel would call it.
+    var identifier: SAIdentifier { SAIdentifier(spi: self.sa.spi, destination: self.local) }
+
     /// Before then the worker does not tell again that the peer is elsewhere.
     var silentUntil = Instant.origin
 
     init(
-        identifier: SAIdentifier, reqid: UInt32, sa: InboundSA, counters: SharedCounters, peer: Endpoint,
-        mtu: TunnelMTU
+        reqid: UInt32, sa: InboundSA, counters: InboundCounters, path: Path, mtu: TunnelMTU
     ) {
-        self.identifier = identifier
+        self.local = path.local.address
         self.reqid = reqid
         self.sa = sa
         self.counters = counters
-        self.peer = PackedEndpoint(peer)
+        self.peer = PackedEndpoint(path.remote)
         self.mtu = mtu
     }
 }

@@ -1,0 +1,34 @@
+internal import IPsecModel
+
+/// What the kernel should have, as far as it concerns the needs of some children.
+struct TunnelState {
+    private let targets: [IPPrefix: Route.Target]
+    private let addresses: Set<IPAddress>
+    private let outside: Set<IPAddress>
+
+    /// What `books` say about the prefixes and addresses of `needs`.
+    init(_ books: TunnelBooks, concerning needs: [TunnelNeeds], interface: UInt32) {
+        var targets: [IPPrefix: Route.Target] = [:]
+        for prefix in needs.flatMap({ $0.tunnelled.map(\.prefix) + $0.thrown }) {
+            targets[prefix] = books.target(of: prefix, interface: interface)
+        }
+        self.targets = targets
+        self.addresses = Set(needs.flatMap(\.addresses).filter { books.addresses[$0] != nil })
+        self.outside = Set(
+            needs.compactMap(\.outer?.address).filter { books.outer[$0]?.isOutside == true })
+    }
+
+    /// What must be done, in this order, for the kernel to follow from this state to another.
+    func steps(to other: TunnelState) -> [TunnelStep] {
+        var steps: [TunnelStep] = []
+        steps += other.addresses.subtracting(self.addresses).map { .add($0) }
+        steps += self.addresses.subtracting(other.addresses).map { .remove($0) }
+        steps += other.outside.subtracting(self.outside).map { .keepOutside($0) }
+        steps += self.outside.subtracting(other.outside).map { .letInside($0) }
+        for prefix in Set(self.targets.keys).union(other.targets.keys) {
+            let (before, after) = (self.targets[prefix], other.targets[prefix])
+            if before != after { steps.append(.route(prefix, from: before, to: after)) }
+        }
+        return steps.sorted { $0.rank < $1.rank }
+    }
+}

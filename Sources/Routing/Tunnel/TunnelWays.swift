@@ -1,0 +1,55 @@
+internal import IPsecModel
+
+/// What a child's packets into the tunnel need to know. Small, since there is one for each prefix of each child.
+struct TunnelWay: Hashable {
+    /// The source address of this host's own packets; nil leaves it to the kernel.
+    let source: IPAddress?
+    private let bytes: UInt16
+    /// True if the interface must have the source address too, because another one has it.
+    let needsAddress: Bool
+
+    /// The largest packet in bytes.
+    var mtu: Int { Int(self.bytes) }
+
+    /// The way of packets of at most `mtu` bytes; no IP packet has more than 65,535.
+    init(mtu: Int, source: IPAddress?, needsAddress: Bool = false) {
+        self.source = source
+        self.bytes = UInt16(clamping: mtu)
+        self.needsAddress = needsAddress
+    }
+}
+
+/// The ways that children want for one prefix, by reqid: nearly always it is one child.
+struct TunnelWays: Hashable {
+    private struct Claim: Hashable {
+        let reqid: UInt32
+        let way: TunnelWay
+    }
+
+    private var first: Claim?
+    private var others: [Claim] = []
+
+    /// True if no child wants any.
+    var isEmpty: Bool { self.first == nil && self.others.isEmpty }
+
+    /// The way of the child with `reqid`.
+    subscript(reqid: UInt32) -> TunnelWay? {
+        get { self.all.first { $0.reqid == reqid }?.way }
+        set {
+            var claims = self.all.filter { $0.reqid != reqid }
+            if let newValue { claims.append(Claim(reqid: reqid, way: newValue)) }
+            self.first = claims.first
+            self.others = Array(claims.dropFirst())
+        }
+    }
+
+    /// The one way that does for all of them: with the smallest MTU, and with the source of the lowest reqid
+    /// that has one, so that it does not depend on who came first.
+    func hop(interface: UInt32) -> Route.Hop? {
+        guard let mtu = self.all.map(\.way.mtu).min() else { return nil }
+        let source = self.all.filter { $0.way.source != nil }.min { $0.reqid < $1.reqid }?.way.source
+        return Route.Hop(interface: interface, preferredSource: source, mtu: mtu)
+    }
+
+    private var all: [Claim] { (self.first.map { [$0] } ?? []) + self.others }
+}
