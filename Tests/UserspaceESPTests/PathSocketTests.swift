@@ -121,7 +121,7 @@ internal import Testing
         func end() { self.isOver.store(true, ordering: .releasing) }
     }
 
-    @Test func `what had come to a path's own socket is carried although the path is gone`() throws {
+    @Test func `what comes to a path's own socket is carried although the path is gone`() throws {
         let wire = try Wire()
         let site = try Site(wire.near, starting: false)
         let child = try Child.near()
@@ -146,12 +146,25 @@ internal import Testing
         gate.shut(mail)
         for byte in [2, 3] as [UInt8] { peer.send(peer.seal(try Packets.udp([byte])), to: child.path) }
         for _ in 0..<20 { rest() }
+        // Somebody has not let go of it yet, as the other worker may not have.
+        var own = plane.paths.all.first
         let path = try Child.path(remote: Wire.Addresses.other)
         try site.move([child], to: path)
         gate.open()
         var moved = child
         moved.path = path
-        #expect(eventually { (try? plane.statistics(moved).inbound.packets == 3) == true })
+        func arrived(_ count: UInt64) -> Bool {
+            eventually { (try? plane.statistics(moved).inbound.packets == count) == true }
+        }
+        #expect(arrived(3))
+        peer.send(peer.seal(try Packets.udp([4])), to: child.path)
+        #expect(arrived(4))
+        #expect(own?.isConnected == true)
+        weak let gone = own
+        own = nil
+        #expect(eventually { gone == nil })
+        peer.send(peer.seal(try Packets.udp([5])), to: child.path)
+        #expect(arrived(5))
     }
 
     @Test func `a worker that waits in the read takes up a new table, and ends when it is told to`() throws {

@@ -14,7 +14,7 @@ struct InboundWorker: ~Copyable {
     private var delivery: Delivery
     /// The entry that the last packet belonged to: the next one's, most of the time.
     private var current: InboundEntry?
-    /// Sockets that were waited for, and are about to be closed: what is in their queues is still carried.
+    /// Sockets that are in the table no more. Until they are closed datagrams come to them, which are still carried.
     private var leaving: [PacketSocket] = []
 
     /// How many large datagrams are received at once, and bytes of each.
@@ -22,6 +22,8 @@ struct InboundWorker: ~Copyable {
     private static let slotBytes = 65_536
     /// How many batches one socket may have before the others are looked at.
     private static let longestTurn = 16
+    /// Between two looks at sockets that others have not let go of yet.
+    private static let leavingMilliseconds: Int32 = 10
     /// Between two reports that an SA's peer is elsewhere: an attacker who sends a peer's own packets from two ports
     /// can make no more.
     private static let reportInterval: Duration = .milliseconds(100)
@@ -40,7 +42,7 @@ struct InboundWorker: ~Copyable {
         var slots = slotStorage.mutableSpan
         while !isStopping() {
             self.refresh()
-            while let socket = self.leaving.popLast() { self.drain(socket, &memory, &slots) }
+            self.drainLeaving(&memory, &slots)
             let ready = self.wait()
             if ready & 1 != 0 { self.mailbox.wake.clear() }
             // The table may be replaced meanwhile: the bits are those of the sockets that were waited for.
@@ -79,7 +81,20 @@ struct InboundWorker: ~Copyable {
             descriptors[count] = own[index].withDescriptor { $0 }
             count += 1
         }
-        return max(0, PacketPoll.wait(descriptors.span, milliseconds: -1))
+        let milliseconds = self.leaving.isEmpty ? -1 : Self.leavingMilliseconds
+        return max(0, PacketPoll.wait(descriptors.span, milliseconds: milliseconds))
+    }
+
+    /// Carries what has come to sockets that leave, and closes those that nobody else has: last of all, so that as
+    /// little as possible can come in between.
+    private mutating func drainLeaving(
+        _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
+    ) {
+        for index in self.leaving.indices.reversed() {
+            let isLast = isKnownUniquelyReferenced(&self.leaving[index])
+            self.drain(self.leaving[index], &memory, &slots)
+            if isLast { self.leaving.remove(at: index) }
+        }
     }
 
     /// Carries what has come in by `socket`, but not without end: the others want their turn.
