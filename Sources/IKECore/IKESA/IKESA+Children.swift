@@ -111,6 +111,7 @@ extension IKESA {
             path: self.path,
             suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
             localSelectors: negotiated.selectors.local, remoteSelectors: negotiated.selectors.remote,
+            ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),
             mode: configuration.mode, replayWindow: configuration.replayWindow,
             lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
             bytes: configuration.bytes, packets: configuration.packets)

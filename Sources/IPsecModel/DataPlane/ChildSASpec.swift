@@ -37,6 +37,9 @@ package struct ChildSASpec: Sendable {
     package var localSelectors: [TrafficSelector]
     /// Inner packets' addresses on the peer's side.
     package var remoteSelectors: [TrafficSelector]
+    /// The networks on our side that the configuration names, of which the local selectors may be a part that the peer
+    /// has chosen.
+    package var ownNetworks: [TrafficSelector]
     /// Tunnel mode.
     package var mode: IPsecMode
     /// Packets that the replay window spans; 0 switches it off.
@@ -48,11 +51,12 @@ package struct ChildSASpec: Sendable {
     /// The same by packets.
     package var packets: VolumeLimit
 
-    /// The specification of one CHILD_SA.
+    /// The specification of one CHILD_SA. Without `ownNetworks` those are what the local selectors say.
     package init(
         reqid: UInt32, inboundSPI: ESPSPI, outboundSPI: ESPSPI, path: Path, suite: ESPSuite,
         inboundKeys: ESPKeys, outboundKeys: ESPKeys, localSelectors: [TrafficSelector],
-        remoteSelectors: [TrafficSelector], mode: IPsecMode = .tunnel, replayWindow: UInt32 = 1_024,
+        remoteSelectors: [TrafficSelector], ownNetworks: [TrafficSelector]? = nil, mode: IPsecMode = .tunnel,
+        replayWindow: UInt32 = 1_024,
         lifetime: Lifetime, bytes: VolumeLimit = .none, packets: VolumeLimit = .none
     ) {
         self.reqid = reqid
@@ -64,6 +68,7 @@ package struct ChildSASpec: Sendable {
         self.outboundKeys = outboundKeys
         self.localSelectors = localSelectors
         self.remoteSelectors = remoteSelectors
+        self.ownNetworks = ownNetworks ?? localSelectors
         self.mode = mode
         self.replayWindow = replayWindow
         self.lifetime = lifetime

@@ -6,8 +6,12 @@ struct TunnelBooks {
     var children: [UInt32: TunnelNeeds] = [:]
     /// The ways into the tunnel, by the prefix that they lead to.
     var ways: [IPPrefix: TunnelWays] = [:]
-    /// How many local selectors and outer addresses of peers have each prefix.
-    var throwers: [IPPrefix: Int] = [:]
+    /// How many children have each prefix among our networks.
+    private var networks: [IPPrefix: Int] = [:]
+    /// The peers' outer addresses.
+    private var peers = PeerAddresses()
+    /// How many prefixes lead into the tunnel, by their length.
+    private var lengths: [Int: Int] = [:]
     /// How many children need an address on the interface; those that others put there are not counted.
     var addresses: [IPAddress: Int] = [:]
     /// What is wanted with each of our outer addresses.
@@ -16,7 +20,37 @@ struct TunnelBooks {
     /// The one route that does for all children. A way into the tunnel wins over a throw.
     func target(of prefix: IPPrefix, interface: UInt32) -> Route.Target? {
         if let hop = self.ways[prefix]?.hop(interface: interface) { return .interface(hop) }
-        return self.throwers[prefix] == nil ? nil : .throw
+        if self.networks[prefix] != nil { return .throw }
+        let address = prefix.address
+        guard prefix.length == address.family.bitWidth, self.peers.contains(address) else { return nil }
+        return self.isKept(outside: address) ? .throw : nil
+    }
+
+    /// All prefixes whose routes may change with these needs.
+    func prefixes(concerning needs: [TunnelNeeds]) -> Set<IPPrefix> {
+        let tunnelled = needs.flatMap { $0.tunnelled.map(\.prefix) }
+        // A rule for an outer address may appear or go, upon which it depends whether peers need a route.
+        let peers =
+            needs.contains { $0.outer?.isInside == true }
+            ? self.peers.all : needs.compactMap(\.peer) + tunnelled.flatMap { self.peers.within($0) }
+        return Set(tunnelled + needs.flatMap(\.networks) + peers.compactMap(Self.host))
+    }
+
+    /// True if packets to this peer's outer address leave outside, as those of its own tunnel must.
+    ///
+    /// A peer can move, and might say that it is in a network which leads to somebody else: what goes there must not
+    /// leave in clear. A check of source addresses still finds the peer, by the rules for our outer addresses; but not
+    /// where one of them is inside.
+    private func isKept(outside peer: IPAddress) -> Bool {
+        guard !self.outer.isEmpty, self.outer.values.allSatisfy(\.isOutside) else { return true }
+        return !self.lengths.keys.contains { length in
+            guard let ways = IPPrefix(peer, length: length).flatMap({ self.ways[$0] }) else { return false }
+            return ways.reqids.contains { self.children[$0]?.peer != peer }
+        }
+    }
+
+    private static func host(_ address: IPAddress) -> IPPrefix? {
+        IPPrefix(address, length: address.family.bitWidth)
     }
 
     /// Enters the needs of a child in place of those that it had.
@@ -34,13 +68,18 @@ struct TunnelBooks {
 
     private mutating func set(_ way: TunnelWay?, _ prefix: IPPrefix, _ reqid: UInt32) {
         var ways = self.ways[prefix] ?? TunnelWays()
+        let wasEmpty = ways.isEmpty
         ways[reqid] = way
         self.ways[prefix] = ways.isEmpty ? nil : ways
+        guard wasEmpty != ways.isEmpty else { return }
+        Self.count(prefix.length, in: &self.lengths, by: wasEmpty ? 1 : -1)
     }
 
-    /// Counts throws, addresses and our outer address, `by` one more or one less.
+    /// Counts networks, peer, addresses and our outer address, `by` one more or one less.
     private mutating func count(_ needs: TunnelNeeds, by one: Int) {
-        for prefix in needs.thrown { Self.count(prefix, in: &self.throwers, by: one) }
+        for prefix in needs.networks { Self.count(prefix, in: &self.networks, by: one) }
+        if let peer = needs.peer, one > 0 { self.peers.add(peer) }
+        if let peer = needs.peer, one < 0 { self.peers.remove(peer) }
         for address in needs.addresses { Self.count(address, in: &self.addresses, by: one) }
         guard let outer = needs.outer else { return }
         var claims = self.outer[outer.address] ?? OuterClaims()

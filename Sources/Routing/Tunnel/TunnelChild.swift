@@ -6,6 +6,8 @@ package struct TunnelChild: Hashable, Sendable {
     package var reqid: UInt32
     /// Inner packets' addresses on our side.
     package var localSelectors: [TrafficSelector]
+    /// The networks on our side that the configuration names: they stay outside of all tunnels.
+    package var ownNetworks: [TrafficSelector]
     /// Inner packets' addresses on the peer's side.
     package var remoteSelectors: [TrafficSelector]
     /// Our outer address; unspecified if it is not known.
@@ -17,11 +19,12 @@ package struct TunnelChild: Hashable, Sendable {
 
     /// The child with these selectors.
     package init(
-        reqid: UInt32, localSelectors: [TrafficSelector], remoteSelectors: [TrafficSelector],
-        outer: IPAddress, peer: IPAddress, mtu: Int
+        reqid: UInt32, localSelectors: [TrafficSelector], ownNetworks: [TrafficSelector]? = nil,
+        remoteSelectors: [TrafficSelector], outer: IPAddress, peer: IPAddress, mtu: Int
     ) {
         self.reqid = reqid
         self.localSelectors = localSelectors
+        self.ownNetworks = ownNetworks ?? localSelectors
         self.remoteSelectors = remoteSelectors
         self.outer = outer
         self.peer = peer
@@ -31,7 +34,8 @@ package struct TunnelChild: Hashable, Sendable {
     /// The child of `spec`, whose inner packets have at most `mtu` bytes.
     package init(_ spec: ChildSASpec, mtu: Int) {
         self.init(
-            reqid: spec.reqid, localSelectors: spec.localSelectors, remoteSelectors: spec.remoteSelectors,
-            outer: spec.path.local.address, peer: spec.path.remote.address, mtu: mtu)
+            reqid: spec.reqid, localSelectors: spec.localSelectors, ownNetworks: spec.ownNetworks,
+            remoteSelectors: spec.remoteSelectors, outer: spec.path.local.address,
+            peer: spec.path.remote.address, mtu: mtu)
     }
 }

@@ -11,8 +11,10 @@ struct TunnelNeeds: Hashable {
 
     /// The prefixes of its remote selectors, each once.
     private(set) var tunnelled: [Tunnelled] = []
-    /// The prefixes of its local selectors, and the peer's outer address; each once.
-    private(set) var thrown: [IPPrefix] = []
+    /// The prefixes of our networks; each once.
+    private(set) var networks: [IPPrefix] = []
+    /// The peer's outer address; nil if its family is not routed.
+    private(set) var peer: IPAddress?
     /// The largest inner packet in bytes.
     let mtu: UInt16
     /// Our outer address and whether packets from it are the child's; nil if it is not known.
@@ -49,14 +51,11 @@ struct TunnelNeeds: Hashable {
                 self.lead(prefix, way)
             }
         }
-        for selector in child.localSelectors where families.contains(selector.addresses.first.family) {
+        for selector in child.ownNetworks where families.contains(selector.addresses.first.family) {
             // To throw all is the same as to have no route.
-            for prefix in try Self.prefixes(selector) where prefix.length > 0 { self.throwBack(prefix) }
+            for prefix in try Self.prefixes(selector) where prefix.length > 0 { self.keepOutside(prefix) }
         }
-        let family = child.peer.family
-        if families.contains(family), let host = IPPrefix(child.peer, length: family.bitWidth) {
-            self.throwBack(host)
-        }
+        if families.contains(child.peer.family) { self.peer = child.peer }
         if families.contains(child.outer.family), !child.outer.isUnspecified {
             self.outer = OuterAddress(child)
         }
@@ -68,8 +67,8 @@ struct TunnelNeeds: Hashable {
         }
     }
 
-    private mutating func throwBack(_ prefix: IPPrefix) {
-        if !self.thrown.contains(prefix) { self.thrown.append(prefix) }
+    private mutating func keepOutside(_ prefix: IPPrefix) {
+        if !self.networks.contains(prefix) { self.networks.append(prefix) }
     }
 
     /// For each family the first address that lies in the first local selector that has one.

@@ -5,10 +5,13 @@ internal import LinuxIO
 ///
 /// All packets without our mark look into a table of our own first. In it, for each child:
 /// - the prefixes of the remote selectors lead to the interface,
-/// - the prefixes of the local selectors are thrown: our own networks stay outside, even if a remote selector is
-///   wider than they are,
+/// - the prefixes of our networks are thrown, as the configuration names them: they stay outside, even if a remote
+///   selector is wider than they are,
 /// - the peer's outer address is thrown, so that the check of source addresses (`rp_filter`) and other
 ///   programs find the peer outside. Our own outer packets carry the mark and never come here.
+///
+/// No peer can make a hole into somebody else's network by this: it does not choose our networks, and its own address
+/// is not thrown where that lies in a network which leads to another peer (`TunnelBooks.isKept`).
 ///
 /// Routes look at destinations only. So before the table, packets from our own outer addresses are led past it: this host's
 /// answers to others stay outside, unless local selectors have the address. A packet whose source is not chosen yet gets
@@ -82,9 +85,13 @@ package final class TunnelRoutes {
     /// Enters the needs of a child into the books; what the kernel must do to follow.
     private func enter(_ needs: TunnelNeeds?, reqid: UInt32) -> [TunnelStep] {
         let concerned = [self.books.children[reqid], needs].compactMap { $0 }
-        let before = TunnelState(self.books, concerning: concerned, interface: self.interface)
+        let prefixes = self.books.prefixes(concerning: concerned)
+        func state() -> TunnelState {
+            TunnelState(self.books, prefixes, concerning: concerned, interface: self.interface)
+        }
+        let before = state()
         self.books.enter(needs, reqid: reqid)
-        return before.steps(to: TunnelState(self.books, concerning: concerned, interface: self.interface))
+        return before.steps(to: state())
     }
 
     /// All steps, or none of them.

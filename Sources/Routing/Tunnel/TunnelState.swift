@@ -6,12 +6,12 @@ struct TunnelState {
     private let addresses: Set<IPAddress>
     private let outside: Set<IPAddress>
 
-    /// What `books` say about the prefixes and addresses of `needs`.
-    init(_ books: TunnelBooks, concerning needs: [TunnelNeeds], interface: UInt32) {
+    /// What `books` say about `prefixes`, and about the addresses of `needs`.
+    init(
+        _ books: TunnelBooks, _ prefixes: Set<IPPrefix>, concerning needs: [TunnelNeeds], interface: UInt32
+    ) {
         var targets: [IPPrefix: Route.Target] = [:]
-        for prefix in needs.flatMap({ $0.tunnelled.map(\.prefix) + $0.thrown }) {
-            targets[prefix] = books.target(of: prefix, interface: interface)
-        }
+        for prefix in prefixes { targets[prefix] = books.target(of: prefix, interface: interface) }
         self.targets = targets
         self.addresses = Set(needs.flatMap(\.addresses).filter { books.addresses[$0] != nil })
         self.outside = Set(

@@ -32,6 +32,9 @@ struct TunnelWays: Hashable {
     /// True if no child wants any.
     var isEmpty: Bool { self.first == nil && self.others.isEmpty }
 
+    /// The children that want one.
+    var reqids: [UInt32] { self.all.map(\.reqid) }
+
     /// The way of the child with `reqid`.
     subscript(reqid: UInt32) -> TunnelWay? {
         get { self.all.first { $0.reqid == reqid }?.way }

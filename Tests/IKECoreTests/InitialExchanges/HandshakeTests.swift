@@ -21,6 +21,18 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `the data plane learns our networks, whatever part of them the peer asks for`() throws {
+        let part = Configurations.selector("10.2.0.64/26")
+        let bench = Bench { _ in
+        } peer: {
+            $0.gatewaySelectors = [part]
+        }
+        try bench.connect()
+        let policies = try #require(bench.kernel.policies.values.first)
+        #expect(policies.local == [part])
+        #expect(policies.ownNetworks == [Configurations.selector("10.2.0.0/24")])
+    }
+
     struct Suite: Sendable, CustomTestStringConvertible {
         let ike: [Transform]
         let esp: [Transform]

@@ -17,11 +17,13 @@ func selector(_ text: String) throws -> TrafficSelector {
 }
 
 func child(
-    _ reqid: UInt32 = 1, local: [String] = ["10.1.0.0/24"], remote: [String], outer: String = "0.0.0.0",
+    _ reqid: UInt32 = 1, local: [String] = ["10.1.0.0/24"], own: [String]? = nil, remote: [String],
+    outer: String = "0.0.0.0",
     peer: String = "198.51.100.7", mtu: Int = 1_400
 ) throws -> TunnelChild {
     TunnelChild(
         reqid: reqid, localSelectors: try local.map { try selector($0) },
+        ownNetworks: try own?.map { try selector($0) },
         remoteSelectors: try remote.map { try selector($0) }, outer: try address(outer),
         peer: try address(peer), mtu: mtu)
 }

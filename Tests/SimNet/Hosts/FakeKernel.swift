@@ -28,6 +28,8 @@ package final class FakeKernel {
         package let local: [TrafficSelector]
         /// The same on the peer's side.
         package let remote: [TrafficSelector]
+        /// Our networks, whatever part of them the peer has chosen.
+        package let ownNetworks: [TrafficSelector]
     }
 
     /// A kind of request, for telling the kernel to fail.
@@ -133,7 +135,8 @@ package final class FakeKernel {
                 self.sending[child.reqid] = identifier
             case .policies:
                 self.policies[child.reqid] = PolicySet(
-                    local: child.localSelectors, remote: child.remoteSelectors)
+                    local: child.localSelectors, remote: child.remoteSelectors,
+                    ownNetworks: child.ownNetworks)
             }
         }
         if self.policies[child.reqid] == nil {
