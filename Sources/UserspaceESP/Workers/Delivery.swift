@@ -6,57 +6,61 @@ internal import LinuxIO
 struct Delivery: ~Copyable {
     private let surroundings: Surroundings
     private var coalescer: Coalescer
-    private var joinsUDP: Bool
-    private var joinsTCP: Bool
+    private var trust = JoiningTrust()
 
     init(_ surroundings: Surroundings) {
         let offloads = surroundings.tun.offloads
         self.surroundings = surroundings
-        self.joinsTCP = offloads.contains(.tso)
-        self.joinsUDP = offloads.contains(.uso)
         self.coalescer = Coalescer(
-            hasHeader: offloads.contains(.header), joinsTCP: self.joinsTCP, joinsUDP: self.joinsUDP)
+            hasHeader: offloads.contains(.header), joinsTCP: offloads.contains(.tso),
+            joinsUDP: offloads.contains(.uso))
     }
 
     /// Takes in a packet, which must stay where it is until `flush`.
     mutating func add(_ packet: InnerPacket, _ memory: inout MutableSpan<UInt8>) {
-        var refused = 0
+        var trust = self.trust
         let surroundings = self.surroundings
         self.coalescer.add(packet, in: &memory) { bytes, pieces in
-            refused = min(refused, Self.write(bytes, pieces, surroundings))
+            Self.write(bytes, pieces, surroundings, &trust)
         }
-        if refused < 0 { self.giveUpJoining(-refused) }
+        self.accept(trust)
     }
 
     /// Writes what is held back.
     mutating func flush(_ memory: inout MutableSpan<UInt8>) {
-        var refused = 0
+        var trust = self.trust
         let surroundings = self.surroundings
         self.coalescer.flush(&memory) { bytes, pieces in
-            refused = min(refused, Self.write(bytes, pieces, surroundings))
+            Self.write(bytes, pieces, surroundings, &trust)
         }
-        if refused < 0 { self.giveUpJoining(-refused) }
+        self.accept(trust)
     }
 
-    /// 0, or −errno if the device refused a joined packet, which it said it takes.
     private static func write(
-        _ bytes: Span<UInt8>, _ pieces: Span<PacketPiece>, _ surroundings: Surroundings
-    ) -> Int {
+        _ bytes: Span<UInt8>, _ pieces: Span<PacketPiece>, _ surroundings: Surroundings,
+        _ trust: inout JoiningTrust
+    ) {
         let result = surroundings.tun.write(bytes, pieces)
-        guard result < 0 else { return 0 }
-        for _ in 0..<pieces.count { surroundings.drops.count(.notDelivered) }
-        return pieces.count > 1 && result == -Int(Errno.invalid) ? result : 0
+        if result < 0 { for _ in 0..<pieces.count { surroundings.drops.count(.notDelivered) } }
+        guard pieces.count > 1, let header = OffloadHeader(bytes, at: Int(pieces[0].offset)) else { return }
+        trust.note(header.segmentation, isRefused: result == -Int(Errno.invalid))
     }
 
     /// The device said that it takes joined packets, and then did not. Nothing is held back at this moment that was
     /// not written: a run is empty once it was given out.
-    private mutating func giveUpJoining(_ errno: Int) {
-        guard self.joinsTCP || self.joinsUDP else { return }
-        let name = self.joinsUDP ? "UDP" : "TCP"
+    private mutating func accept(_ trust: JoiningTrust) {
+        let before = self.trust
+        self.trust = trust
+        if before.joinsTCP, !trust.joinsTCP { self.say("TCP") }
+        if before.joinsUDP, !trust.joinsUDP { self.say("UDP") }
+        guard before.joinsTCP != trust.joinsTCP || before.joinsUDP != trust.joinsUDP else { return }
+        self.coalescer.limit(joinsTCP: trust.joinsTCP, joinsUDP: trust.joinsUDP)
+    }
+
+    private func say(_ name: String) {
         self.surroundings.control.put(
-            note: "the TUN device refused joined \(name) packets (\(errorText(Int32(clamping: errno)))): "
-                + "they are delivered one by one from now on")
-        if self.joinsUDP { self.joinsUDP = false } else { self.joinsTCP = false }
-        self.coalescer.limit(joinsTCP: self.joinsTCP, joinsUDP: self.joinsUDP)
+            note:
+                "the TUN device refused \(JoiningTrust.patience) joined \(name) packets, one after the other: they "
+                + "are delivered one by one from now on")
     }
 }

@@ -82,17 +82,23 @@ struct SendBatch: ~Copyable {
         var start = 0
         var waits = 0
         var mayBeStale = socket.isConnected
+        var refusal: SendResult?
         var cuts = socket.offloads.contains(.gso) && self.count > 1 && Host.now >= head.entry.singlyUntil
         while start < self.used {
             let result = self.send(memory, start..<self.used, by: socket, head, cuts: cuts)
             start = min(self.used, start + result.datagrams * self.segmentSize)
+            // Only if what was refused as a whole went singly it was the cutting that was refused.
+            if let refused = refusal, result.datagrams > 0 {
+                self.stopCutting(for: head.entry, refused)
+                refusal = nil
+            }
             guard start < self.used else { return }
             if result.wouldBlock, waits < 3 {
                 waits += 1
                 self.waitForRoom(socket)
             } else if result.isRefusedSegmentation, cuts {
                 cuts = false
-                self.stopCutting(for: head.entry, result)
+                refusal = result
             } else if mayBeStale {
                 // An ICMP error for an earlier packet, which anybody may have sent: it says nothing of this one.
                 mayBeStale = false
