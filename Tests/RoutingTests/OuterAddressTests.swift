@@ -7,6 +7,11 @@ internal import Testing
 /// This host's own answers from its outer addresses, by what iproute2 says of the kernel's tables.
 @Suite(.enabled(if: Host.hasNetworkAdministration)) struct OuterAddressTests {
     private static let rule = "17237:\tfrom 203.0.113.2 lookup main proto 67"
+    private static let narrowRules = [
+        "17237:\tfrom 203.0.113.2 ipproto udp sport 500 lookup main proto 67",
+        "17237:\tfrom 203.0.113.2 ipproto udp sport 4500 lookup main proto 67",
+        "17237:\tfrom 203.0.113.2 ipproto esp lookup main proto 67",
+    ]
 
     /// The same namespace as elsewhere, with the outer addresses 203.0.113.2 and 2001:db8:f::2.
     private func run(_ body: (TunnelRoutes, Namespace) throws -> Void) throws {
@@ -71,8 +76,28 @@ internal import Testing
         try self.run { routes, namespace in
             try routes.install(
                 try child(local: ["10.1.0.0/24", selector], remote: ["0.0.0.0/0"], outer: "203.0.113.2"))
-            #expect(try namespace.rulesOutside() == [])
+            #expect(try namespace.rulesOutside() == Self.narrowRules)
+            #expect(try namespace.interface(to: "198.51.100.7") == "lan")
             #expect(try namespace.interface(to: "8.8.8.8", "from 203.0.113.2") == "tunnel")
+        }
+    }
+
+    @Test func `with an outer address inside, the strictest check lets IKE and ESP in, and nothing else`() throws {
+        try self.run { routes, namespace in
+            try namespace.setting("net/ipv4/conf/lan/rp_filter", 1)
+            try routes.install(
+                try child(
+                    1, local: ["0.0.0.0/0"], remote: ["0.0.0.0/0"], outer: "203.0.113.2", peer: "198.51.100.7"))
+            // Another peer, whose address the first one's network has as well.
+            let question = "route get from 198.51.100.8 to 203.0.113.2 iif lan"
+            #expect(try namespace.refuses(question))
+            for port in [500, 4_500] {
+                let packet = "ipproto udp sport 1024 dport \(port)"
+                #expect(try namespace.refuses("\(question) \(packet)") == false, "\(port)")
+            }
+            #expect(try namespace.refuses("\(question) ipproto udp sport 4500 dport 53"))
+            try routes.remove(reqid: 1)
+            #expect(try namespace.rulesOutside() == [])
         }
     }
 
@@ -126,7 +151,7 @@ internal import Testing
             try routes.install(try child(1, remote: ["10.2.0.0/24"], outer: "203.0.113.2"))
             try routes.install(
                 try child(2, local: ["0.0.0.0/0"], remote: ["10.9.0.5/32"], outer: "203.0.113.2"))
-            #expect(try namespace.rulesOutside() == [])
+            #expect(try namespace.rulesOutside() == Self.narrowRules)
             #expect(try namespace.interface(to: "10.9.0.5", "from 203.0.113.2") == "tunnel")
             try routes.remove(reqid: 2)
             #expect(try namespace.rulesOutside() == [Self.rule])

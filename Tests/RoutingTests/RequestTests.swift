@@ -89,6 +89,17 @@ internal import Testing
         try self.expect(rule.deletion(origin: 67), is: "rule-from-delete" + suffix)
     }
 
+    @Test(arguments: [
+        (RoutingRule.OuterFlow.ike, "ike"), (.natTraversal, "nat"), (.esp, "esp"),
+    ])
+    func `a rule leads answers to IKE or ESP past the table, and is deleted`(
+        flow: RoutingRule.OuterFlow, name: String
+    ) throws {
+        let rule = RoutingRule(flow, at: try address("203.0.113.2"), RoutingNumbers(priority: 17_238))
+        try self.expect(rule.creation(origin: 67), is: "rule-\(name)-add")
+        try self.expect(rule.deletion(origin: 67), is: "rule-\(name)-delete")
+    }
+
     /// What the kernel writes of a route or a rule has the form of what it reads.
     @Test func `routes and rules are read as they were written`() throws {
         let hop = Route.Hop(
@@ -106,6 +117,8 @@ internal import Testing
         }
         for rule in [
             RoutingRule(.v6, self.numbers), RoutingRule(outside: try address("203.0.113.2"), self.numbers),
+            RoutingRule(.natTraversal, at: try address("203.0.113.2"), self.numbers),
+            RoutingRule(.esp, at: try address("2001:db8::2"), self.numbers),
         ] {
             let payload = rule.creation(origin: 67).bytes.dropFirst(16)
             #expect(try RoutingRule(payload, origin: 67) == rule)

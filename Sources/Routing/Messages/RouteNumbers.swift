@@ -63,6 +63,10 @@ enum RuleAttribute {
     static let table: UInt16 = 15
     /// FRA_PROTOCOL: who made the rule.
     static let origin: UInt16 = 21
+    /// FRA_IP_PROTO: the protocol of a packet (Linux 4.17 and later).
+    static let ipProtocol: UInt16 = 22
+    /// FRA_SPORT_RANGE: the first and the last source port.
+    static let sourcePorts: UInt16 = 23
 }
 
 /// Other numbers of the kernel's structures.

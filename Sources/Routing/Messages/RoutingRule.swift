@@ -2,9 +2,10 @@ package import IPsecModel
 internal import LinuxIO
 internal import Netlink
 
-/// A rule of ours, of two forms:
+/// A rule of ours, of three forms:
 /// - `not fwmark MARK lookup TABLE priority PRIORITY` leads into our table,
-/// - `from ADDRESS lookup main priority PRIORITY` leads past it.
+/// - `from ADDRESS lookup main priority PRIORITY` leads past it,
+/// - and so does `from ADDRESS ipproto PROTOCOL [sport PORT] lookup main priority PRIORITY`.
 package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
     /// Whom a rule concerns.
     package enum Packets: Hashable, Sendable {
@@ -12,6 +13,28 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
         case allBut(mark: UInt32)
         /// Packets whose source is this address. Where the source is not chosen yet it is 0, so the rule does not apply.
         case from(IPAddress)
+        /// Those of them that are IKE's or ESP's. Ours have a mark and need no rule; but a check of source addresses
+        /// (`rp_filter`) looks up the way of an answer to what came in.
+        case outer(IPAddress, OuterFlow)
+    }
+
+    /// Packets between gateways.
+    package enum OuterFlow: Hashable, Sendable, CaseIterable {
+        /// UDP 500.
+        case ike
+        /// UDP 4500, with ESP in it.
+        case natTraversal
+        /// IP protocol 50.
+        case esp
+
+        var ipProtocol: UInt8 { self == .esp ? 50 : 17 }
+        var port: UInt16? {
+            switch self {
+            case .ike: return IKEPort.ike
+            case .natTraversal: return IKEPort.natTraversal
+            case .esp: return nil
+            }
+        }
     }
 
     /// IPv4 or IPv6.
@@ -39,12 +62,24 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
         self.priority = numbers.priorityOutside
     }
 
+    /// The rule that leads answers to `flow` at `source` past our table, with our numbers.
+    package init(_ flow: OuterFlow, at source: IPAddress, _ numbers: RoutingNumbers) {
+        self.family = source.family
+        self.packets = .outer(source, flow)
+        self.table = UInt32(RouteNumber.mainTable)
+        self.priority = numbers.priorityOutside
+    }
+
     package var description: String {
         let family = self.family == .v4 ? "IPv4" : "IPv6"
         switch self.packets {
         case .allBut: return "\(family) rule \(self.priority) for table \(self.table)"
         case .from(let source):
             return "\(family) rule \(self.priority) from \(source) for table \(self.table)"
+        case .outer(let source, let flow):
+            let port = flow.port.map { ", port \($0)" } ?? ""
+            return "\(family) rule \(self.priority) from \(source), protocol \(flow.ipProtocol)\(port), for table "
+                + "\(self.table)"
         }
     }
 
@@ -53,6 +88,7 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
         switch self.packets {
         case .allBut: return self.table == numbers.table
         case .from(let source): return self == RoutingRule(outside: source, numbers)
+        case .outer(let source, let flow): return self == RoutingRule(flow, at: source, numbers)
         }
     }
 
@@ -80,7 +116,7 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
             request.append(bytes: [0, 0, 0, headerTable ?? 0, 0, 0, action])
             request.append(native: RouteNumber.inverted)
             request.attribute(RuleAttribute.mark, mark)
-        case .from(let source):
+        case .from(let source), .outer(let source, _):
             let length = UInt8(truncatingIfNeeded: self.family.bitWidth)
             request.append(bytes: [0, length, 0, headerTable ?? 0, 0, 0, action])
             request.append(native: UInt32(0))
@@ -89,6 +125,14 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
         request.attribute(RuleAttribute.priority, self.priority)
         if headerTable == nil { request.attribute(RuleAttribute.table, self.table) }
         request.attribute(number: RuleAttribute.origin) { $0.append(bytes: [origin]) }
+        guard case .outer(_, let flow) = self.packets else { return }
+        request.attribute(number: RuleAttribute.ipProtocol) { $0.append(bytes: [flow.ipProtocol]) }
+        guard let port = flow.port else { return }
+        request.attribute(number: RuleAttribute.sourcePorts) {
+            // `struct fib_rule_port_range`, in the machine's byte order.
+            $0.append(native: port)
+            $0.append(native: port)
+        }
     }
 
     /// GETRULE: all rules of a family.
@@ -117,6 +161,12 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RoutingRule.Packets {
+    private static func range(_ port: UInt16) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for _ in 0..<2 { bytes.appendNative(port) }
+        return bytes
+    }
+
     /// Reads which packets a rule concerns; nil if that has another form than ours.
     fileprivate init?(
         _ attributes: NetlinkAttributes, _ family: AddressFamily, sourceLength: UInt8, flags: UInt32
@@ -126,7 +176,17 @@ extension RoutingRule.Packets {
         switch (isInverted, attributes.number(RuleAttribute.mark), source) {
         case (true, let mark?, nil): self = .allBut(mark: mark)
         case (false, nil, let source?) where source.family == family && Int(sourceLength) == family.bitWidth:
-            self = .from(source)
+            let ipProtocol = attributes[number: RuleAttribute.ipProtocol].map { Array($0) }
+            let ports = attributes[number: RuleAttribute.sourcePorts].map { Array($0) }
+            if ipProtocol == nil, ports == nil {
+                self = .from(source)
+                return
+            }
+            let flow = RoutingRule.OuterFlow.allCases.first { flow in
+                ipProtocol == [flow.ipProtocol] && ports == flow.port.map { Self.range($0) }
+            }
+            guard let flow else { return nil }
+            self = .outer(source, flow)
         case (_, _, _): return nil
         }
     }

@@ -26,7 +26,7 @@ struct OuterClaims: Hashable {
 
     /// True if nobody wants anything any more.
     var isEmpty: Bool { self.inside == 0 && self.outside == 0 }
-    /// True if packets from the address are led past our table.
+    /// True if packets from the address are led past our table; if not, only answers to IKE and ESP are.
     var isOutside: Bool { self.inside == 0 && self.outside > 0 }
 
     /// Counts a child more or less.

@@ -27,30 +27,34 @@ struct TunnelBooks {
     }
 
     /// All prefixes whose routes may change with these needs.
-    func prefixes(concerning needs: [TunnelNeeds]) -> Set<IPPrefix> {
+    private func prefixes(concerning needs: [TunnelNeeds]) -> Set<IPPrefix> {
         let tunnelled = needs.flatMap { $0.tunnelled.map(\.prefix) }
-        // A rule for an outer address may appear or go, upon which it depends whether peers need a route.
-        let peers =
-            needs.contains { $0.outer?.isInside == true }
-            ? self.peers.all : needs.compactMap(\.peer) + tunnelled.flatMap { self.peers.within($0) }
+        let peers = needs.compactMap(\.peer) + tunnelled.flatMap { self.peers.within($0) }
         return Set(tunnelled + needs.flatMap(\.networks) + peers.compactMap(Self.host))
     }
 
     /// True if packets to this peer's outer address leave outside, as those of its own tunnel must.
     ///
     /// A peer can move, and might say that it is in a network which leads to somebody else: what goes there must not
-    /// leave in clear. A check of source addresses still finds the peer, by the rules for our outer addresses; but not
-    /// where one of them is inside.
+    /// leave in clear.
     private func isKept(outside peer: IPAddress) -> Bool {
-        guard !self.outer.isEmpty, self.outer.values.allSatisfy(\.isOutside) else { return true }
-        return !self.lengths.keys.contains { length in
+        !self.lengths.keys.contains { length in
             guard let ways = IPPrefix(peer, length: length).flatMap({ self.ways[$0] }) else { return false }
-            return ways.reqids.contains { self.children[$0]?.peer != peer }
+            return ways.contains { self.children[$0]?.peer != peer }
         }
     }
 
     private static func host(_ address: IPAddress) -> IPPrefix? {
         IPPrefix(address, length: address.family.bitWidth)
+    }
+
+    /// Enters the needs of a child in place of those that it had; what the kernel must do to follow.
+    mutating func change(_ reqid: UInt32, to needs: TunnelNeeds?, interface: UInt32) -> [TunnelStep] {
+        let concerned = [self.children[reqid], needs].compactMap { $0 }
+        let prefixes = self.prefixes(concerning: concerned)
+        let before = TunnelState(self, prefixes, concerning: concerned, interface: interface)
+        self.enter(needs, reqid: reqid)
+        return before.steps(to: TunnelState(self, prefixes, concerning: concerned, interface: interface))
     }
 
     /// Enters the needs of a child in place of those that it had.

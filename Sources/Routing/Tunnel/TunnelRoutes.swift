@@ -11,15 +11,16 @@ internal import LinuxIO
 ///   programs find the peer outside. Our own outer packets carry the mark and never come here.
 ///
 /// No peer can make a hole into somebody else's network by this: it does not choose our networks, and its own address
-/// is not thrown where that lies in a network which leads to another peer (`TunnelBooks.isKept`).
+/// is not thrown where that lies in a network which leads to another peer (`TunnelBooks.isKept`). Its packets are let in
+/// all the same, even by the strictest check of source addresses: a rule leads the answers to them past the table.
 ///
 /// Routes look at destinations only. So before the table, packets from our own outer addresses are led past it: this host's
 /// answers to others stay outside, unless local selectors have the address. A packet whose source is not chosen yet gets
 /// an inner one from the table.
 ///
 /// If two children want different things with one prefix or address, the way into the tunnel wins. Any number of children may
-/// want the same; it goes with the last of them. A call costs as many transactions as the child has prefixes,
-/// however many children there are.
+/// want the same; it goes with the last of them. A call costs as many transactions as the child has prefixes, and one for each
+/// peer whose address lies in them, however many other children there are.
 package final class TunnelRoutes {
     /// The number of the tunnel's interface, which must be up.
     package let interface: UInt32
@@ -46,7 +47,7 @@ package final class TunnelRoutes {
         let needs = try TunnelNeeds(
             child, candidates: try self.candidates(), interface: self.interface, families: self.families)
         let old = self.books.children[child.reqid]
-        let steps = self.enter(needs, reqid: child.reqid)
+        let steps = self.books.change(child.reqid, to: needs, interface: self.interface)
         do throws(KernelFault) {
             try self.perform(steps)
         } catch {
@@ -68,7 +69,7 @@ package final class TunnelRoutes {
     package func remove(reqid: UInt32) throws(KernelFault) {
         guard self.books.children[reqid] != nil else { return }
         var first: KernelFault?
-        for step in self.enter(nil, reqid: reqid) {
+        for step in self.books.change(reqid, to: nil, interface: self.interface) {
             let fault = self.attempt { () throws(KernelFault) in try self.perform(step) }
             first = first ?? fault
         }
@@ -80,18 +81,6 @@ package final class TunnelRoutes {
         try self.socket.addresses().filter {
             $0.interface != self.interface || self.books.addresses[$0.address] == nil
         }
-    }
-
-    /// Enters the needs of a child into the books; what the kernel must do to follow.
-    private func enter(_ needs: TunnelNeeds?, reqid: UInt32) -> [TunnelStep] {
-        let concerned = [self.books.children[reqid], needs].compactMap { $0 }
-        let prefixes = self.books.prefixes(concerning: concerned)
-        func state() -> TunnelState {
-            TunnelState(self.books, prefixes, concerning: concerned, interface: self.interface)
-        }
-        let before = state()
-        self.books.enter(needs, reqid: reqid)
-        return before.steps(to: state())
     }
 
     /// All steps, or none of them.
@@ -116,9 +105,34 @@ package final class TunnelRoutes {
             try self.socket.add(RoutingRule(outside: address, self.socket.numbers))
         case .letInside(let address):
             try self.socket.delete(RoutingRule(outside: address, self.socket.numbers))
+        case .admitOuter(let address): try self.admitOuter(at: address)
+        case .refuseOuter(let address): try self.refuseOuter(at: address)
         case .remove(let address): try self.socket.remove(address, interface: self.interface)
         case .route(let prefix, _, let target?): try self.socket.replace(Route(prefix, target))
         case .route(let prefix, _, nil): try self.socket.deleteRoute(prefix)
+        }
+    }
+
+    /// All three rules, or none.
+    private func admitOuter(at address: IPAddress) throws(KernelFault) {
+        var added: [RoutingRule] = []
+        do throws(KernelFault) {
+            for flow in RoutingRule.OuterFlow.allCases {
+                let rule = RoutingRule(flow, at: address, self.socket.numbers)
+                try self.socket.add(rule)
+                added.append(rule)
+            }
+        } catch {
+            for rule in added {
+                _ = self.attempt { () throws(KernelFault) in try self.socket.delete(rule) }
+            }
+            throw error
+        }
+    }
+
+    private func refuseOuter(at address: IPAddress) throws(KernelFault) {
+        for flow in RoutingRule.OuterFlow.allCases {
+            try self.socket.delete(RoutingRule(flow, at: address, self.socket.numbers))
         }
     }
 

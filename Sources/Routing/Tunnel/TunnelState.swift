@@ -5,6 +5,7 @@ struct TunnelState {
     private let targets: [IPPrefix: Route.Target]
     private let addresses: Set<IPAddress>
     private let outside: Set<IPAddress>
+    private let admitted: Set<IPAddress>
 
     /// What `books` say about `prefixes`, and about the addresses of `needs`.
     init(
@@ -14,8 +15,10 @@ struct TunnelState {
         for prefix in prefixes { targets[prefix] = books.target(of: prefix, interface: interface) }
         self.targets = targets
         self.addresses = Set(needs.flatMap(\.addresses).filter { books.addresses[$0] != nil })
-        self.outside = Set(
-            needs.compactMap(\.outer?.address).filter { books.outer[$0]?.isOutside == true })
+        let outer = Set(needs.compactMap(\.outer?.address))
+        self.outside = outer.filter { books.outer[$0]?.isOutside == true }
+        // There is no such check for IPv6.
+        self.admitted = outer.filter { $0.family == .v4 && books.outer[$0]?.isOutside == false }
     }
 
     /// What must be done, in this order, for the kernel to follow from this state to another.
@@ -25,6 +28,8 @@ struct TunnelState {
         steps += self.addresses.subtracting(other.addresses).map { .remove($0) }
         steps += other.outside.subtracting(self.outside).map { .keepOutside($0) }
         steps += self.outside.subtracting(other.outside).map { .letInside($0) }
+        steps += other.admitted.subtracting(self.admitted).map { .admitOuter($0) }
+        steps += self.admitted.subtracting(other.admitted).map { .refuseOuter($0) }
         for prefix in Set(self.targets.keys).union(other.targets.keys) {
             let (before, after) = (self.targets[prefix], other.targets[prefix])
             if before != after { steps.append(.route(prefix, from: before, to: after)) }

@@ -10,6 +10,10 @@ enum TunnelStep: Hashable {
     case route(IPPrefix, from: Route.Target?, to: Route.Target?)
     /// Packets from this address look into our table again.
     case letInside(IPAddress)
+    /// Answers to IKE and ESP at this address are led past our table.
+    case admitOuter(IPAddress)
+    /// They are no more.
+    case refuseOuter(IPAddress)
     /// The interface loses the address.
     case remove(IPAddress)
 
@@ -20,6 +24,8 @@ enum TunnelStep: Hashable {
         case .keepOutside(let address): return .letInside(address)
         case .route(let prefix, let old, let new): return .route(prefix, from: new, to: old)
         case .letInside(let address): return .keepOutside(address)
+        case .admitOuter(let address): return .refuseOuter(address)
+        case .refuseOuter(let address): return .admitOuter(address)
         case .remove(let address): return .add(address)
         }
     }
@@ -29,12 +35,12 @@ enum TunnelStep: Hashable {
     var rank: Int {
         switch self {
         case .add: return 0
-        case .keepOutside: return 1
+        case .keepOutside, .admitOuter: return 1
         case .route(_, _, .throw?): return 1
         case .route(_, _, .interface?): return 2
         case .route(_, .interface?, nil): return 3
         case .route(_, _, nil): return 4
-        case .letInside: return 4
+        case .letInside, .refuseOuter: return 4
         case .remove: return 5
         }
     }

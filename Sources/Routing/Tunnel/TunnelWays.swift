@@ -32,17 +32,27 @@ struct TunnelWays: Hashable {
     /// True if no child wants any.
     var isEmpty: Bool { self.first == nil && self.others.isEmpty }
 
-    /// The children that want one.
-    var reqids: [UInt32] { self.all.map(\.reqid) }
+    /// True if one of the children that want one, which are named by their reqids, is meant.
+    func contains(_ isMeant: (UInt32) -> Bool) -> Bool {
+        if let first, isMeant(first.reqid) { return true }
+        return self.others.contains { isMeant($0.reqid) }
+    }
 
     /// The way of the child with `reqid`.
     subscript(reqid: UInt32) -> TunnelWay? {
-        get { self.all.first { $0.reqid == reqid }?.way }
+        get {
+            if let first, first.reqid == reqid { return first.way }
+            return self.others.first { $0.reqid == reqid }?.way
+        }
         set {
-            var claims = self.all.filter { $0.reqid != reqid }
-            if let newValue { claims.append(Claim(reqid: reqid, way: newValue)) }
-            self.first = claims.first
-            self.others = Array(claims.dropFirst())
+            if self.first?.reqid == reqid {
+                self.first = self.others.popLast()
+            } else if let index = self.others.firstIndex(where: { $0.reqid == reqid }) {
+                self.others.remove(at: index)
+            }
+            guard let newValue else { return }
+            let claim = Claim(reqid: reqid, way: newValue)
+            if self.first == nil { self.first = claim } else { self.others.append(claim) }
         }
     }
 
