@@ -103,13 +103,13 @@ package final class PacketSocket: Sendable {
     /// The kernel knows the way of such a socket, and finds the socket of what arrives at once. That is worth it for
     /// peers whose packets come one by one: each then costs some two microseconds less at both ends together.
     ///
-    /// What `shared` has in its queue stays there, and a datagram from elsewhere may be the first that comes here.
+    /// What `shared` has in its queue stays there, and what comes from elsewhere before it is connected comes here.
     ///
     /// - Parameters:
     ///   - shared: UDP, bound to the port of `local` on its address or on all of them; it remains the socket of all others.
     ///   - local: an address of this host.
     ///   - remote: the peer, as we see it.
-    /// - Throws: `IOFault`; `shared` then is as it was.
+    /// - Throws: `IOFault`; `shared` goes on, but what came meanwhile is lost.
     package init(
         connecting shared: PacketSocket, from local: Endpoint, to remote: Endpoint
     ) throws(IOFault) {

@@ -9,6 +9,8 @@ extension UserspaceDataPlane {
         // Asked once: it is the same path for all.
         let bytes = self.pathMTU(path)
         try self.moveRoutes(of: children, to: path, carrying: bytes)
+        // All leave before any joins: together they may free the place that they need.
+        for child in children { self.sender(of: child).map(self.leavePath) }
         for child in children {
             let mtu = Self.mtu(of: child, on: path, carrying: bytes)
             self.moveReceiver(child, to: path, mtu)
@@ -51,11 +53,7 @@ extension UserspaceDataPlane {
     }
 
     private func moveSender(_ child: ChildSASpec, to path: Path, _ mtu: TunnelMTU) {
-        guard child.hasOutboundHalf else { return }
-        let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
-        guard let old = self.sender(child.reqid, identifier) else { return }
-        // Left first: the old socket may be the last that there was room for.
-        if old.socket != nil { self.paths.leave(old.route) }
+        guard let old = self.sender(of: child) else { return }
         let route = TunnelRoute(path)
         self.replace(
             old,

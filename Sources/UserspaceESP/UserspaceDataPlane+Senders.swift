@@ -10,6 +10,13 @@ extension UserspaceDataPlane {
         return self.olderSenders[reqid]?.first { $0.identifier == identifier }
     }
 
+    /// The sending half of `child`, if it has one that is installed.
+    func sender(of child: ChildSASpec) -> OutboundEntry? {
+        guard child.hasOutboundHalf else { return nil }
+        return self.sender(
+            child.reqid, SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address))
+    }
+
     /// The newest half of a reqid sends from now on, in place of the one that did.
     func add(_ sender: OutboundEntry) {
         if let replaced = self.outbound.entries[sender.reqid] {
@@ -31,6 +38,9 @@ extension UserspaceDataPlane {
 
     /// The socket of `route` alone, for one more half that sends by it.
     func socket(for route: TunnelRoute) -> PacketSocket? {
+        // Until it is connected such a socket takes what comes from anybody: it is not begun where that must fail.
+        let (local, remote) = (route.source.endpoint.address, route.destination.endpoint.address)
+        guard Host.pathMTU(from: local, to: remote, mark: TunnelInterface.mark) != nil else { return nil }
         do throws(IOFault) {
             return try self.paths.join(route, self.sockets)
         } catch {
@@ -40,6 +50,12 @@ extension UserspaceDataPlane {
             }
             return nil
         }
+    }
+
+    /// A half sends by its path no more. If nobody else does, the path's socket leaves.
+    func leavePath(of sender: OutboundEntry) {
+        guard sender.socket != nil, let socket = self.paths.leave(sender.route) else { return }
+        self.surroundings.leaving.add(socket)
     }
 
     /// Tells the inbound worker which paths have sockets of their own, if that has changed.

@@ -32,7 +32,7 @@ package final class UserspaceDataPlane: DataPlane {
     /// The path MTU of each child that is too narrow, by reqid: said once.
     var narrowPaths: [UInt32: Int] = [:]
 
-    private let surroundings: Surroundings
+    let surroundings: Surroundings
     private var workers: Workers?
 
     /// The plane over these devices. It carries nothing before `start`.
@@ -136,12 +136,10 @@ package final class UserspaceDataPlane: DataPlane {
             self.inbound.entries[child.inboundSPI.number] = nil
             self.inboundMail.post(self.inbound)
         }
-        guard child.hasOutboundHalf else { return }
-        let identifier = SAIdentifier(spi: child.outboundSPI, destination: child.path.remote.address)
-        guard let sender = self.sender(child.reqid, identifier) else { return }
+        guard let sender = self.sender(of: child) else { return }
         self.replace(sender, by: nil)
         self.outboundMail.post(self.outbound)
-        if sender.socket != nil { self.paths.leave(sender.route) }
+        self.leavePath(of: sender)
         self.postSockets()
     }
 
@@ -197,6 +195,7 @@ package final class UserspaceDataPlane: DataPlane {
         defer {
             self.reserved = []
             self.olderSenders = [:]
+            for socket in self.paths.all { self.surroundings.leaving.add(socket) }
             self.paths = PathSockets()
             self.outbound = OutboundTable()
             self.inbound = InboundTable()

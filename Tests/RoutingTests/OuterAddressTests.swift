@@ -82,12 +82,15 @@ internal import Testing
         }
     }
 
-    @Test func `with an outer address inside, the strictest check lets IKE and ESP in, and nothing else`() throws {
+    @Test func `with an outer address inside, the strictest check lets IKE and ESP in, and nothing else`()
+        throws
+    {
         try self.run { routes, namespace in
             try namespace.setting("net/ipv4/conf/lan/rp_filter", 1)
             try routes.install(
                 try child(
-                    1, local: ["0.0.0.0/0"], remote: ["0.0.0.0/0"], outer: "203.0.113.2", peer: "198.51.100.7"))
+                    1, local: ["0.0.0.0/0"], remote: ["0.0.0.0/0"], outer: "203.0.113.2",
+                    peer: "198.51.100.7"))
             // Another peer, whose address the first one's network has as well.
             let question = "route get from 198.51.100.8 to 203.0.113.2 iif lan"
             #expect(try namespace.refuses(question))

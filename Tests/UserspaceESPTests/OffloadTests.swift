@@ -1,4 +1,3 @@
-internal import ESPCore
 internal import IPsecModel
 internal import LinuxIO
 internal import Testing
@@ -42,24 +41,19 @@ internal import Testing
         #expect(bench.plane.control.drain().notes == [])
     }
 
-    @Test func `joining is given up after eight refusals in a row, for TCP and UDP each`() {
+    @Test func `joining rests after eight refusals in a row, and begins again after ten seconds`() {
         var trust = JoiningTrust()
+        let now = Host.now
+        func refuse(_ count: Int) -> [Bool] { (0..<count).map { _ in trust.note(isRefused: true, now: now) } }
         for _ in 0..<3 {
-            for _ in 0..<7 { trust.note(.udp, isRefused: true) }
-            trust.note(.udp, isRefused: false)
+            #expect(refuse(7) == Array(repeating: false, count: 7))
+            let isSuspended = trust.note(isRefused: false, now: now)
+            #expect(!isSuspended)
         }
-        for segmentation in [.tcp4, .tcp6, .none] as [OffloadHeader.Segmentation] {
-            for _ in 0..<4 { trust.note(segmentation, isRefused: true) }
-        }
-        #expect(trust.joinsUDP && !trust.joinsTCP)
-        for _ in 0..<7 { trust.note(.udp, isRefused: true) }
-        #expect(trust.joinsUDP)
-        trust.note(.udp, isRefused: true)
-        #expect(!trust.joinsUDP)
-        // What was on its way already does not change this.
-        trust.note(.tcp4, isRefused: false)
-        trust.note(.udp, isRefused: false)
-        #expect(!trust.joinsUDP && !trust.joinsTCP)
+        #expect(refuse(8) == Array(repeating: false, count: 7) + [true])
+        let (early, late) = (now.advanced(by: .milliseconds(9_999)), now.advanced(by: .seconds(10)))
+        #expect([early, late, late].map { trust.isRestored(now: $0) } == [false, true, false])
+        #expect(trust.suspendedUntil == nil)
     }
 
     @Test func `bare ESP that cannot leave says nothing of UDP`() throws {

@@ -60,8 +60,7 @@ internal import Testing
         let child = try self.child(1)
         try site.install(child)
         let (plane, isOver) = (site.plane, Flag())
-        let surroundings = Surroundings(
-            tun: site.tun, sockets: plane.sockets, control: plane.control, drops: plane.drops)
+        let surroundings = plane.surroundings
         let mail = plane.outboundMail
         // This worker alone: the other one would find the error first, mostly.
         let thread = try LinuxThread(name: "out") {
@@ -121,50 +120,143 @@ internal import Testing
         func end() { self.isOver.store(true, ordering: .releasing) }
     }
 
+    /// A receiving worker behind a gate, a CHILD_SA on a path with a socket of its own, and its peer.
+    private struct Gated {
+        let wire: Wire
+        let site: Site
+        let child: ChildSASpec
+        let peer: Peer
+        let gate = Gate()
+        private let thread: LinuxThread
+
+        init(_ path: Path) throws {
+            self.wire = try Wire()
+            self.site = try Site(self.wire.near, starting: false)
+            var child = try Child.near()
+            child.path = path
+            self.child = child
+            self.peer = try Peer(self.wire.far, of: child)
+            try self.site.install(child)
+            let (plane, gate) = (self.site.plane, self.gate)
+            let (surroundings, mail) = (plane.surroundings, plane.inboundMail)
+            self.thread = try LinuxThread(name: "in") {
+                var worker = InboundWorker(surroundings, mail)
+                worker.run { gate.ask() }
+            }
+        }
+
+        func end() {
+            self.gate.open()
+            self.gate.end()
+            self.site.plane.inboundMail.wake.signal()
+            self.thread.join()
+        }
+
+        /// Holds the worker up.
+        func shut() { self.gate.shut(self.site.plane.inboundMail) }
+
+        func move(to path: Path) throws -> ChildSASpec {
+            try self.site.move([self.child], to: path)
+            var moved = self.child
+            moved.path = path
+            return moved
+        }
+
+        /// The peer says something, from wherever.
+        func say(_ count: Int, from source: IPAddress? = nil) throws {
+            for byte in 0..<count {
+                let packet = self.peer.seal(try Packets.udp([UInt8(byte)]))
+                self.peer.send(packet, to: self.child.path, from: source)
+            }
+            for _ in 0..<20 { rest() }
+        }
+
+        func hasCarried(_ count: UInt64, _ child: ChildSASpec) -> Bool {
+            eventually { (try? self.site.plane.statistics(child).inbound.packets == count) == true }
+        }
+    }
+
     @Test func `what comes to a path's own socket is carried although the path is gone`() throws {
-        let wire = try Wire()
-        let site = try Site(wire.near, starting: false)
-        let child = try Child.near()
-        let peer = try Peer(wire.far, of: child)
-        try site.install(child)
-        let plane = site.plane
-        let surroundings = Surroundings(
-            tun: site.tun, sockets: plane.sockets, control: plane.control, drops: plane.drops)
-        let (gate, mail) = (Gate(), plane.inboundMail)
-        let thread = try LinuxThread(name: "in") {
-            var worker = InboundWorker(surroundings, mail)
-            worker.run { gate.ask() }
-        }
-        defer {
-            gate.end()
-            mail.wake.signal()
-            thread.join()
-        }
-        // The worker has the table with the socket when it has carried something.
-        peer.send(peer.seal(try Packets.udp([1])), to: child.path)
-        #expect(eventually { (try? plane.statistics(child).inbound.packets == 1) == true })
-        gate.shut(mail)
-        for byte in [2, 3] as [UInt8] { peer.send(peer.seal(try Packets.udp([byte])), to: child.path) }
-        for _ in 0..<20 { rest() }
+        let gated = try Gated(try Child.path())
+        defer { gated.end() }
+        try gated.say(1)
+        #expect(gated.hasCarried(1, gated.child))
+        gated.shut()
+        try gated.say(2)
         // Somebody has not let go of it yet, as the other worker may not have.
-        var own = plane.paths.all.first
-        let path = try Child.path(remote: Wire.Addresses.other)
-        try site.move([child], to: path)
-        gate.open()
-        var moved = child
-        moved.path = path
-        func arrived(_ count: UInt64) -> Bool {
-            eventually { (try? plane.statistics(moved).inbound.packets == count) == true }
-        }
-        #expect(arrived(3))
-        peer.send(peer.seal(try Packets.udp([4])), to: child.path)
-        #expect(arrived(4))
+        var own = gated.site.plane.paths.all.first
+        let moved = try gated.move(to: try Child.path(remote: Wire.Addresses.other))
+        gated.gate.open()
+        #expect(gated.hasCarried(3, moved))
+        try gated.say(1)
+        #expect(gated.hasCarried(4, moved))
         #expect(own?.isConnected == true)
         weak let gone = own
         own = nil
         #expect(eventually { gone == nil })
-        peer.send(peer.seal(try Packets.udp([5])), to: child.path)
-        #expect(arrived(5))
+        try gated.say(1)
+        #expect(gated.hasCarried(5, moved))
+    }
+
+    @Test func `a socket that comes and goes while the worker looks elsewhere is read as well`() throws {
+        let gated = try Gated(try Child.path())
+        defer { gated.end() }
+        gated.shut()
+        let second = try address(Wire.Addresses.other)
+        _ = try gated.move(to: try Child.path(remote: Wire.Addresses.other))
+        try gated.say(2, from: second)
+        // The CHILD_SA is where it was before, as the test sees it: only the path of the data plane counts.
+        var between = gated.child
+        between.path = try Child.path(remote: Wire.Addresses.other)
+        try gated.site.move([between], to: try Child.path(remotePort: 4_502))
+        var last = between
+        last.path = try Child.path(remotePort: 4_502)
+        gated.gate.open()
+        #expect(gated.hasCarried(2, last))
+    }
+
+    @Test func `an ICMP error does not hide what waits behind it in a socket that leaves`() throws {
+        let gated = try Gated(try Child.path(remotePort: 4_501))
+        defer { gated.end() }
+        gated.shut()
+        // Nobody listens there: "port unreachable" is what the socket says first from now on.
+        let own = try #require(gated.site.plane.outbound.entries[gated.child.reqid]?.socket)
+        let route = TunnelRoute(gated.child.path)
+        _ = own.send(
+            [0, 0, 0, 0, 1].span, 0..<5, segmentSize: 5, from: route.source, to: route.destination,
+            trafficClass: 0)
+        for _ in 0..<20 { rest() }
+        for byte in 0..<3 as Range<UInt8> {
+            try gated.peer.send(
+                gated.peer.seal(try Packets.udp([byte])), to: gated.child.path, fromPort: 4_501)
+        }
+        for _ in 0..<20 { rest() }
+        let moved = try gated.move(to: try Child.path(remote: Wire.Addresses.other))
+        gated.gate.open()
+        #expect(gated.hasCarried(3, moved))
+    }
+
+    @Test func `CHILD_SAs that move together find room together`() throws {
+        let wire = try Wire()
+        defer { extendLifetime(wire) }
+        let site = try Site(wire.near)
+        var children = try (1...5).map(self.child)
+        children[1].path = children[0].path
+        for child in children { try site.install(child) }
+        #expect(site.plane.paths.all.count == 4)
+        try site.move(Array(children[0...1]), to: try Child.path(remotePort: 4_600))
+        #expect(self.owners(site, children) == [true, true, true, true, true])
+    }
+
+    @Test func `a path without a route takes nothing from others, and shares their socket`() throws {
+        let wire = try Wire()
+        defer { extendLifetime(wire) }
+        let site = try Site(wire.near)
+        var child = try self.child(1)
+        child.path = try Child.path(remote: "198.51.100.1")
+        try site.install(child)
+        #expect(self.owners(site, [child]) == [false])
+        #expect(site.plane.control.drain().notes == [])
     }
 
     @Test func `a worker that waits in the read takes up a new table, and ends when it is told to`() throws {

@@ -32,10 +32,10 @@ package struct Coalescer: ~Copyable {
         self.joinsUDP = hasHeader && joinsUDP
     }
 
-    /// Joins no more than this from now on; what is held back already is still written joined.
+    /// Joins these from now on, if there is an offload header; what is held back already is still written joined.
     package mutating func limit(joinsTCP: Bool, joinsUDP: Bool) {
-        self.joinsTCP = self.joinsTCP && joinsTCP
-        self.joinsUDP = self.joinsUDP && joinsUDP
+        self.joinsTCP = self.hasHeader && joinsTCP
+        self.joinsUDP = self.hasHeader && joinsUDP
     }
 
     /// Takes in a packet that lies in `memory`, with room for an offload header before it. What is complete is written.

@@ -78,8 +78,8 @@ package struct RoutingRule: Hashable, Sendable, CustomStringConvertible {
             return "\(family) rule \(self.priority) from \(source) for table \(self.table)"
         case .outer(let source, let flow):
             let port = flow.port.map { ", port \($0)" } ?? ""
-            return "\(family) rule \(self.priority) from \(source), protocol \(flow.ipProtocol)\(port), for table "
-                + "\(self.table)"
+            let packets = "from \(source), protocol \(flow.ipProtocol)\(port)"
+            return "\(family) rule \(self.priority) \(packets), for table \(self.table)"
         }
     }
 

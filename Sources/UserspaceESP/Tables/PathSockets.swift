@@ -35,9 +35,14 @@ struct PathSockets {
         return own
     }
 
-    /// One half that `join` gave a socket sends by `route` no more.
-    mutating func leave(_ route: TunnelRoute) {
-        guard let use = self.uses[route] else { return }
-        self.uses[route] = use.count > 1 ? Use(socket: use.socket, count: use.count - 1) : nil
+    /// One half that `join` gave a socket sends by `route` no more; the socket if it was the last.
+    mutating func leave(_ route: TunnelRoute) -> PacketSocket? {
+        guard let use = self.uses[route] else { return nil }
+        guard use.count == 1 else {
+            self.uses[route] = Use(socket: use.socket, count: use.count - 1)
+            return nil
+        }
+        self.uses[route] = nil
+        return use.socket
     }
 }

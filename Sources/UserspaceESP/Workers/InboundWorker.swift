@@ -14,7 +14,7 @@ struct InboundWorker: ~Copyable {
     private var delivery: Delivery
     /// The entry that the last packet belonged to: the next one's, most of the time.
     private var current: InboundEntry?
-    /// Sockets that are in the table no more. Until they are closed datagrams come to them, which are still carried.
+    /// Sockets of paths that are gone. Until they are closed datagrams come to them, which are still carried.
     private var leaving: [PacketSocket] = []
 
     /// How many large datagrams are received at once, and bytes of each.
@@ -22,6 +22,8 @@ struct InboundWorker: ~Copyable {
     private static let slotBytes = 65_536
     /// How many batches one socket may have before the others are looked at.
     private static let longestTurn = 16
+    /// The same for one that is about to be closed: more than its buffer can hold.
+    private static let lastTurns = 16_384
     /// Between two looks at sockets that others have not let go of yet.
     private static let leavingMilliseconds: Int32 = 10
     /// Between two reports that an SA's peer is elsewhere: an attacker who sends a peer's own packets from two ports
@@ -59,11 +61,8 @@ struct InboundWorker: ~Copyable {
     private mutating func refresh() {
         guard self.mailbox.hasNews(since: self.generation) else { return }
         self.current = nil
-        let before = self.table.sockets
         self.mailbox.take(&self.table, known: &self.generation)
-        for socket in before where !self.table.sockets.contains(where: { $0 === socket }) {
-            self.leaving.append(socket)
-        }
+        self.leaving += self.surroundings.leaving.takeAll()
     }
 
     /// Waits for a packet or a new table: bit n + 1 of the result is set if the nth socket has something.
@@ -92,7 +91,10 @@ struct InboundWorker: ~Copyable {
     ) {
         for index in self.leaving.indices.reversed() {
             let isLast = isKnownUniquelyReferenced(&self.leaving[index])
-            self.drain(self.leaving[index], &memory, &slots)
+            let socket = self.leaving[index]
+            // Whatever comes in now comes to this socket: only when it is empty it may go.
+            var turns = isLast ? Self.lastTurns : Self.longestTurn
+            while turns > 0, self.receive(from: socket, &memory, &slots) != -Int(Errno.again) { turns -= 1 }
             if isLast { self.leaving.remove(at: index) }
         }
     }
@@ -101,19 +103,20 @@ struct InboundWorker: ~Copyable {
     private mutating func drain(
         _ socket: PacketSocket, _ memory: inout MutableSpan<UInt8>, _ slots: inout MutableSpan<ReceivedSlot>
     ) {
-        for _ in 0..<Self.longestTurn where self.receive(from: socket, &memory, &slots) < Self.slotCount {
-            return
+        for _ in 0..<Self.longestTurn {
+            let count = self.receive(from: socket, &memory, &slots)
+            // An ICMP error of an earlier packet comes before what waits behind it: a hint at best.
+            if (0..<Self.slotCount).contains(count) || count == -Int(Errno.again) { return }
         }
     }
 
-    /// Carries one batch; how many slots it had.
+    /// Carries one batch; how many slots it had, or −errno.
     private mutating func receive(
         from socket: PacketSocket, _ memory: inout MutableSpan<UInt8>,
         _ slots: inout MutableSpan<ReceivedSlot>
     ) -> Int {
         let count = socket.receive(into: &memory, slotSize: Self.slotBytes, slots: &slots)
-        // An ICMP error of an earlier packet comes up here: a hint at best.
-        guard count > 0 else { return 0 }
+        guard count > 0 else { return count }
         // Received first, then a look for a new table: so a packet that comes after a change goes by the change.
         self.refresh()
         for index in 0..<count { self.take(slots[index], socket.kind, &memory) }

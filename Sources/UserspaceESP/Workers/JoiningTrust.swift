@@ -1,26 +1,36 @@
 internal import ESPCore
+internal import IPsecModel
 
-/// Whether the device is still believed to take joined packets, which it said it does, for TCP and UDP each.
+/// Whether the device is believed to take joined packets of one kind, which it said it does.
 ///
-/// A peer chooses what is joined, so one refusal proves nothing; many in a row, and none taken in between, do.
+/// A peer chooses what is joined, so one refusal proves nothing; many in a row, and none taken in between, do for a while.
 struct JoiningTrust {
-    /// Refusals in a row after which nothing of the kind is joined any more.
+    /// Refusals in a row after which nothing of the kind is joined for a while.
     static let patience = 8
+    /// How long that is.
+    static let rest: Duration = .seconds(10)
 
-    private var tcp = 0
-    private var udp = 0
+    private var refusals = 0
+    /// Until then nothing is joined.
+    private(set) var suspendedUntil: Instant?
 
-    /// False after too many refusals.
-    var joinsTCP: Bool { self.tcp < Self.patience }
-    /// The same for UDP.
-    var joinsUDP: Bool { self.udp < Self.patience }
-
-    /// A packet that the kernel was to cut like this was taken, or refused as invalid.
-    mutating func note(_ segmentation: OffloadHeader.Segmentation, isRefused: Bool) {
-        switch segmentation {
-        case .tcp4, .tcp6: self.tcp = isRefused ? self.tcp + 1 : self.joinsTCP ? 0 : self.tcp
-        case .udp: self.udp = isRefused ? self.udp + 1 : self.joinsUDP ? 0 : self.udp
-        case .none, .unknown: break
+    /// A joined packet was taken, or refused as invalid; true if from now on nothing is joined.
+    mutating func note(isRefused: Bool, now: Instant) -> Bool {
+        guard isRefused else {
+            self.refusals = 0
+            return false
         }
+        self.refusals += 1
+        guard self.refusals >= Self.patience else { return false }
+        self.refusals = 0
+        self.suspendedUntil = now.advanced(by: Self.rest)
+        return true
+    }
+
+    /// True if the time is over, once.
+    mutating func isRestored(now: Instant) -> Bool {
+        guard let until = self.suspendedUntil, now >= until else { return false }
+        self.suspendedUntil = nil
+        return true
     }
 }

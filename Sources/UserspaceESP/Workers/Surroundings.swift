@@ -1,5 +1,6 @@
 internal import IPsecModel
 package import LinuxIO
+internal import Synchronization
 
 /// What both workers share: devices, counters, and the way to the control thread.
 final class Surroundings: Sendable {
@@ -7,12 +8,30 @@ final class Surroundings: Sendable {
     let sockets: TunnelSockets
     let control: ControlQueue
     let drops: DropCounters
+    /// Sockets on their way from the control thread to the inbound worker, which closes them.
+    let leaving = LeavingSockets()
 
     init(tun: TunDevice, sockets: TunnelSockets, control: ControlQueue, drops: DropCounters) {
         self.tun = tun
         self.sockets = sockets
         self.control = control
         self.drops = drops
+    }
+}
+
+/// Sockets whose paths are gone. The inbound worker alone lets go of them, when it has read what is in them.
+final class LeavingSockets: Sendable {
+    private let sockets = Mutex<[PacketSocket]>([])
+
+    /// The worker will see it with the next table.
+    func add(_ socket: PacketSocket) { self.sockets.withLock { $0.append(socket) } }
+
+    /// All that were added since the last call.
+    func takeAll() -> [PacketSocket] {
+        self.sockets.withLock { sockets in
+            defer { sockets = [] }
+            return sockets
+        }
     }
 }
 

@@ -141,9 +141,12 @@ import Testing
         #expect(joining.add(2))
         #expect(joining.written.count == 2)
         #expect(joining.written.last == stream[2].alone)
-        // A limit is never lifted.
+        // Lifted again, the next is held back as before.
         joining.limit(joinsTCP: true, joinsUDP: true)
+        let count = joining.written.count
         #expect(joining.add(3))
+        #expect(joining.written.count == count)
+        joining.flush()
         #expect(joining.written.last == stream[3].alone)
     }
 
