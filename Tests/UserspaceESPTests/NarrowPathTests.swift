@@ -32,7 +32,9 @@ internal import Testing
     }
 
     @Test func `a path that is wide enough is not worth a word`() throws {
-        let site = try Site(try Wire().near)
+        let wire = try Wire()
+        defer { extendLifetime(wire) }
+        let site = try Site(wire.near)
         try site.install(try Child.near())
         #expect(site.plane.control.drain().notes == [])
     }
