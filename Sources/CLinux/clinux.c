@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/udp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -197,6 +198,22 @@ long lx_send(int fd, const void *bytes, size_t count, const struct lx_endpoint *
         }
     }
     return checked(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+int lx_resolve(const char *name, struct lx_endpoint *addresses, int capacity) {
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(name, NULL, &hints, &found) != 0) return -EADDRNOTAVAIL;
+    int count = 0;
+    for (struct addrinfo *one = found; one && count < capacity; one = one->ai_next) {
+        struct sockaddr_storage address = {0};
+        if (one->ai_addrlen > sizeof address) continue;
+        memcpy(&address, one->ai_addr, one->ai_addrlen);
+        from_socket_address(&address, &addresses[count]);
+        if (addresses[count].family != 0) count++;
+    }
+    freeaddrinfo(found);
+    return count > 0 ? count : -EADDRNOTAVAIL;
 }
 
 // Netlink.

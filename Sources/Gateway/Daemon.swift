@@ -95,6 +95,7 @@ package struct Daemon: Sendable {
             ) { gateway.value.answers.line(for: $0) }
             let summary = try await eventLoop.submit { gateway.value.summary }.get()
             self.log.notice("culvertd \(Release.version) is ready: \(summary)")
+            try await eventLoop.submit { gateway.value.startConnections() }.get()
             try await self.hear(signals, gateway, eventLoop)
             try await self.sayGoodbye(gateway, eventLoop)
             // This removes its file as well.

@@ -22,6 +22,14 @@ struct ChosenDataPlane {
         }
     }
 
+    /// What our own packets are marked with; 0 for nothing.
+    var mark: UInt32 {
+        switch self.engine {
+        case .kernel: return 0
+        case .userspace: return TunnelInterface.mark
+        }
+    }
+
     /// True if peers that are not behind a NAT must be made to encapsulate as well.
     var requiresEncapsulation: Bool {
         switch self.engine {

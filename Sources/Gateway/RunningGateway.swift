@@ -28,7 +28,7 @@ final class RunningGateway {
         let engine = IKEEngine(configuration: self.session.configuration, crypto: OpenSSLProvider())
         self.loop = ControlLoop(
             engine: engine, dataPlane: startup.plane.plane, outlet: startup.sockets, eventLoop: eventLoop,
-            log: log)
+            mark: startup.plane.mark, log: log)
         self.answers = ControlAnswers(loop: self.loop, session: self.session)
         self.log = log
     }
@@ -65,6 +65,9 @@ final class RunningGateway {
             throw StartupError("cannot watch sockets: \(error)")
         }
     }
+
+    /// Begins the connections that start by themselves.
+    func startConnections() { self.loop.start() }
 
     /// Calls `drain` on the event loop whenever there is something to read.
     private func watch(

@@ -40,6 +40,10 @@ long lx_receive(int fd, void *bytes, size_t capacity, struct lx_endpoint *from, 
 /// Sends with the source address `from`, unless that is unspecified.
 long lx_send(int fd, const void *bytes, size_t count, const struct lx_endpoint *from, const struct lx_endpoint *to);
 
+/// Up to `capacity` addresses that a name stands for, in the order in which they should be tried: how many, or
+/// -EADDRNOTAVAIL if it stands for none, or nobody knows. Waits for name servers.
+int lx_resolve(const char *name, struct lx_endpoint *addresses, int capacity);
+
 // Netlink: one datagram; `sender` is the port ID it came from, 0 for the kernel. More than `capacity` if it did not fit.
 long lx_netlink_receive(int fd, void *bytes, size_t capacity, uint32_t *sender);
 int lx_netlink_receive_buffer(int fd, int bytes);

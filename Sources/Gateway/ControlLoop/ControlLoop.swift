@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import IKECore
 internal import IPsecModel
 internal import LinuxIO
@@ -21,6 +22,8 @@ final class ControlLoop {
     let outlet: any DatagramOutlet
     let eventLoop: any EventLoop
     let log: EventLog
+    /// What our packets are marked with; 0 for nothing.
+    private let mark: UInt32
     /// Why connections are down.
     var failures = FailureMemory()
 
@@ -30,12 +33,15 @@ final class ControlLoop {
     private var answers: [UInt64: CommandAnswer] = [:]
     private var lastCommandID: UInt64 = 0
     private var isStopped = false
+    /// At the same time, as a name server that does not answer is slow.
+    private let searches = DispatchQueue(label: "culvert-resolve", attributes: .concurrent)
 
     /// A loop that runs on `eventLoop`.
     init(
         engine: IKEEngine, dataPlane: any DataPlane, outlet: any DatagramOutlet, eventLoop: any EventLoop,
-        log: EventLog
+        mark: UInt32 = 0, log: EventLog
     ) {
+        self.mark = mark
         self.engine = engine
         self.dataPlane = dataPlane
         self.outlet = outlet
@@ -110,9 +116,34 @@ final class ControlLoop {
                 self.log.log(event)
                 self.failures.note(event, at: now)
             case .answer(let commandID, let answer): self.answers[commandID] = answer
+            case .findAddresses(let searchID, let local, let remote):
+                self.find(searchID, local, remote)
             }
         }
     }
+
+    /// Looks for addresses on another thread: a name server may take its time.
+    private func find(_ searchID: UInt64, _ local: [AddressPattern], _ remote: [AddressPattern]) {
+        let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+        let search = AddressSearch(local: local, remote: remote, mark: self.mark)
+        let eventLoop = self.eventLoop
+        guard search.asksNameServers else {
+            eventLoop.execute {
+                bound.value.handle(
+                    .addresses(searchID: searchID, search.pairs(search.remoteAddresses())))
+            }
+            return
+        }
+        self.searches.async {
+            let remotes = search.remoteAddresses()
+            eventLoop.execute {
+                bound.value.handle(.addresses(searchID: searchID, search.pairs(remotes)))
+            }
+        }
+    }
+
+    /// Packets can come and go.
+    func start() { self.handle(.started) }
 
     private func send(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) {
         self.log.message("to \(destination)", bytes, hasMarker: source.port != IKEPort.ike)

@@ -13,6 +13,11 @@ enum EventText {
                 .notice,
                 "\(label) IKE_SA established with \(peer) at \(path.remote) (\(suite), \(self.nat(path)))"
             )
+        case .initiating(let label, let local, let remote):
+            return (.notice, "\(label) begins an IKE_SA from \(local) to \(remote)")
+        case .initiationFailed(let label, let peer, let fault):
+            let place = peer.map { " with \($0)" } ?? ""
+            return (.warning, "\(label) no IKE_SA\(place): \(InitiationText.full(fault))")
         case .ikeSARekeyed(let label, let successor, let suite):
             return (.notice, "\(label) IKE_SA rekeyed, goes on as \(successor) (\(suite))")
         case .ikeSAEnded(let label, let reason): return (.notice, "\(label) IKE_SA ended: \(reason.text)")
@@ -105,6 +110,51 @@ enum EventText {
         case .wrongLength(let what, let need, let have): return "\(what): \(need) bytes needed, \(have) given"
         case .unavailable(let what): return "\(what) is not available"
         case .library(let operation, let text): return "\(operation): \(text)"
+        }
+    }
+}
+
+/// Why an IKE_SA that we began does not stand, in the words of the log and of `culvert status`.
+enum InitiationText {
+    /// The reason, without what we offered.
+    static func reason(_ fault: InitiationFault) -> String {
+        switch fault {
+        case .noAddress(let sentence): return sentence
+        case .noAnswer: return "the peer does not answer"
+        case .refused(let notify, _): return "the peer refuses: \(self.meaning(notify))"
+        case .unusableAnswer(let what): return "the peer answers with \(what)"
+        case .wrongIdentity(let identity, let expected):
+            return "the peer is \(identity.explanation), and \(expected) is expected "
+                + "(cure: remote { id = \(identity) })"
+        case .noSecret(let identity):
+            return "there is no pre-shared key for \(identity.explanation) "
+                + "(cure: secrets { ike-1 { id = \(identity)  secret = … } })"
+        case .wrongSecret(let identity): return MismatchText.wrongSecret(identity)
+        case .ownFault: return "it could not be set up on our side"
+        case .ended(let reason): return reason.text
+        }
+    }
+
+    /// The reason with what we offered.
+    static func full(_ fault: InitiationFault) -> String {
+        let offered = self.offered(fault)
+        return self.reason(fault) + (offered.isEmpty ? "" : "; we offered \(offered.joined(separator: ", "))")
+    }
+
+    /// What we offered, if that matters.
+    static func offered(_ fault: InitiationFault) -> [String] {
+        if case .refused(_, let offered) = fault { offered } else { [] }
+    }
+
+    private static func meaning(_ notify: NotifyType) -> String {
+        switch notify {
+        case .noProposalChosen: return "it takes none of our proposals (\(notify.name))"
+        case .invalidKEPayload: return "it wants a key exchange that we did not offer (\(notify.name))"
+        case .authenticationFailed:
+            return "it does not believe that we are who we say we are (\(notify.name)): "
+                + "compare the pre-shared keys and the ids"
+        case .tsUnacceptable: return "it has other traffic selectors (\(notify.name))"
+        default: return notify.name
         }
     }
 }

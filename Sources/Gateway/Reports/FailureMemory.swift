@@ -65,10 +65,24 @@ struct FailureMemory {
         case .dataPlaneFailed(let label, let fault):
             self.add(Failure(at: now, stage: "kernel", reason: fault.description), label)
         case .ikeSAEnded(let label, let reason): self.noteEnd(label, reason, now)
-        case .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged, .pfsDiffers, .cryptoFailed,
-            .retransmitted, .limitReached, .defect:
+        case .initiationFailed(let label, let peer, let fault): self.note(label, peer, fault, now)
+        case .initiating, .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged, .pfsDiffers,
+            .cryptoFailed, .retransmitted, .limitReached, .defect:
             return
         }
+    }
+
+    private mutating func note(
+        _ label: IKESALabel, _ peer: Endpoint?, _ fault: InitiationFault, _ now: Instant
+    ) {
+        // Ended by an operator, or by a failure that another event tells.
+        if case .ended = fault { return }
+        if case .ownFault = fault, let name = label.connection, self.byConnection[name]?.at == now { return }
+        let notify: NotifyType? = if case .refused(let type, _) = fault { type } else { nil }
+        self.add(
+            Failure(
+                at: now, stage: "initiation", notify: notify.map { ($0.name, true) }, remote: peer,
+                reason: InitiationText.reason(fault), ours: InitiationText.offered(fault)), label)
     }
 
     /// Forgets connections that are no longer configured.
@@ -81,7 +95,7 @@ struct FailureMemory {
         switch reason {
         // Another IKE_SA stands in its place.
         case .rekeyed, .replaced: return
-        case .deletedByPeer, .terminated, .configurationChanged:
+        case .deletedByPeer, .terminated, .configurationChanged, .childless:
             if let name = label.connection { self.endings[name] = .orderly }
         case .peerDead: self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
         case .expired: self.add(Failure(at: now, stage: "lifetime", reason: reason.text), label)

@@ -1,50 +1,50 @@
 internal import IPsecModel
 
-/// Which IKE_SA has to be looked at when: a binary heap with lazy removal.
+/// What has to be looked at when: a binary heap with lazy removal.
 ///
-/// An IKE_SA may stand in it several times; what is no longer true is found out when it comes up, since
-/// looking at an IKE_SA too early does nothing.
-struct DeadlineQueue {
+/// An IKE_SA, or whatever else the keys name, may stand in it several times; what is no longer true is found out when
+/// it comes up, since looking at one too early does nothing.
+struct DeadlineQueue<Key: Hashable> {
     private struct Entry {
         let at: Instant
-        let spi: IKESPI
+        let key: Key
     }
 
     private var heap: [Entry] = []
-    private var scheduled: [IKESPI: Instant] = [:]
+    private var scheduled: [Key: Instant] = [:]
 
     /// The earliest deadline.
     var earliest: Instant? { self.heap.first?.at }
 
-    /// `spi` has to be looked at by `at`; nil takes it off. An earlier entry for it stays and is harmless.
-    mutating func schedule(_ spi: IKESPI, at: Instant?) {
+    /// `key` has to be looked at by `at`; nil takes it off. An earlier entry for it stays and is harmless.
+    mutating func schedule(_ key: Key, at: Instant?) {
         guard let at else {
-            self.scheduled[spi] = nil
+            self.scheduled[key] = nil
             return
         }
-        if let known = self.scheduled[spi], known <= at { return }
-        self.scheduled[spi] = at
+        if let known = self.scheduled[key], known <= at { return }
+        self.scheduled[key] = at
         self.compactIfNeeded()
-        self.heap.append(Entry(at: at, spi: spi))
+        self.heap.append(Entry(at: at, key: key))
         self.siftUp()
     }
 
-    /// Takes the next IKE_SA whose time has come.
-    mutating func popDue(now: Instant) -> IKESPI? {
+    /// Takes the next one whose time has come.
+    mutating func popDue(now: Instant) -> Key? {
         while let first = self.heap.first, first.at <= now {
             self.removeFirst()
-            guard self.scheduled[first.spi] == first.at else { continue }
-            self.scheduled[first.spi] = nil
-            return first.spi
+            guard self.scheduled[first.key] == first.at else { continue }
+            self.scheduled[first.key] = nil
+            return first.key
         }
         return nil
     }
 
-    /// Entries that are no longer true must not pile up while IKE_SAs come and go.
+    /// Entries that are no longer true must not pile up while they come and go.
     private mutating func compactIfNeeded() {
         guard self.heap.count > 64 + 2 * self.scheduled.count else { return }
         // A sorted array is a heap.
-        self.heap = self.heap.filter { self.scheduled[$0.spi] == $0.at }.sorted { $0.at < $1.at }
+        self.heap = self.heap.filter { self.scheduled[$0.key] == $0.at }.sorted { $0.at < $1.at }
     }
 
     private mutating func siftUp() {

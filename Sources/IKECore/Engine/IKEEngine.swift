@@ -8,9 +8,13 @@ package import IPsecModel
 package final class IKEEngine {
     let context: EngineContext
     private var cookies: CookieJar
-    private var deadlines = DeadlineQueue()
+    private var deadlines = DeadlineQueue<IKESPI>()
+    /// IKE_SAs that we begin, until both sides have keys.
+    var initiations: [IKESPI: Initiation] = [:]
+    /// Connections that are to stand, and what is done about it.
+    var keeper = ConnectionKeeper()
     private var courtesy = CourtesyBudget(perSecond: 10)
-    private var isShuttingDown = false
+    private(set) var isShuttingDown = false
 
     /// An engine without IKE_SAs.
     package init(configuration: GatewayConfiguration, crypto: any CryptoProvider) {
@@ -19,7 +23,9 @@ package final class IKEEngine {
     }
 
     /// When `.deadline` must come in at the latest; nil if nothing waits for time.
-    package var nextDeadline: Instant? { self.deadlines.earliest }
+    package var nextDeadline: Instant? {
+        [self.deadlines.earliest, self.keeper.nextDeadline].compactMap(\.self).min()
+    }
 
     /// Takes in what happened, and puts what is to be done at the end of `outbox`.
     package func handle(_ input: Input, now: Instant, into outbox: inout Outbox) {
@@ -34,8 +40,10 @@ package final class IKEEngine {
             let answer = self.carryOut(command, &turn)
             turn.outbox.append(.answer(commandID: commandID, answer))
         case .configuration(let configuration): self.configure(configuration, &turn)
+        case .started: self.startConnections(&turn)
+        case .addresses(let searchID, let pairs): self.begin(searchID: searchID, pairs, &turn)
         }
-        self.settle()
+        self.settle(&turn)
         outbox = turn.outbox
     }
 
@@ -82,6 +90,10 @@ package final class IKEEngine {
 
     private func route(_ message: DecodedMessage, _ arrival: Arrival, _ turn: inout Turn) {
         let header = message.header
+        if header.exchange == .ikeSAInit, header.flags.contains(.response) {
+            self.receiveInitialAnswer(message, arrival, &turn)
+            return
+        }
         if header.exchange == .ikeSAInit, header.responderSPI == .zero {
             self.receiveInitial(message, arrival, &turn)
             return
@@ -123,7 +135,12 @@ package final class IKEEngine {
     // MARK: Time and data plane
 
     private func deadlineReached(_ turn: inout Turn) {
+        self.retryConnections(&turn)
         while let spi = self.deadlines.popDue(now: turn.now) {
+            if let initiation = self.initiations[spi] {
+                self.tend(initiation, &turn)
+                continue
+            }
             guard let ikeSA = self.context.directory[spi] else { continue }
             ikeSA.deadlineReached(&turn)
             self.context.touch(ikeSA)
@@ -171,20 +188,26 @@ package final class IKEEngine {
     }
 
     /// Gives all that was touched its next deadline, and drops what is gone.
-    private func settle() {
+    private func settle(_ turn: inout Turn) {
         for spi in self.context.takeTouched() {
             guard let ikeSA = self.context.directory[spi] else { continue }
             if ikeSA.isGone { self.context.directory.remove(ikeSA) }
             self.deadlines.schedule(spi, at: ikeSA.nextDeadline)
+            self.noteFate(of: ikeSA, &turn)
         }
     }
+
+    /// An attempt has to be looked at by `at`; nil if it is over.
+    func schedule(_ spi: IKESPI, at: Instant?) { self.deadlines.schedule(spi, at: at) }
 
     // MARK: Operators
 
     private func carryOut(_ command: OperatorCommand, _ turn: inout Turn) -> CommandAnswer {
         switch command {
+        case .initiate(let connection, let child): return self.initiate(connection, child, &turn)
         case .shutDown:
             self.isShuttingDown = true
+            self.abandonInitiations(&turn)
             let all = self.context.directory.all
             for ikeSA in all { ikeSA.close(.terminated, &turn) }
             return .begun(count: all.count)
@@ -196,11 +219,15 @@ package final class IKEEngine {
     private func terminate(
         _ connection: String, _ uniqueID: UInt64?, _ child: String?, _ turn: inout Turn
     ) -> CommandAnswer {
+        // What is only being begun ends as well.
+        let isAll = uniqueID == nil && child == nil
+        let abandoned = isAll ? self.abandon(connection, &turn) : 0
         let meant = self.context.directory.all.filter { ikeSA in
             ikeSA.established != nil && ikeSA.connection.name == connection
                 && (uniqueID == nil || ikeSA.uniqueID == uniqueID)
         }
         guard !meant.isEmpty else {
+            if abandoned > 0 { return .begun(count: abandoned) }
             let isConfigured = self.context.configuration.connections.contains { $0.name == connection }
             return .refused(
                 isConfigured
@@ -237,5 +264,6 @@ package final class IKEEngine {
             }
             if !isUnchanged || hasSameKey == false { ikeSA.close(.configurationChanged, &turn) }
         }
+        self.reconsiderConnections(before: old, &turn)
     }
 }

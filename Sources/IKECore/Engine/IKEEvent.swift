@@ -68,6 +68,8 @@ package enum EndReason: Hashable, Sendable {
     case failed(NotifyType)
     /// The data plane does not have it any more.
     case lostByDataPlane
+    /// It was begun for a CHILD_SA that is no more.
+    case childless
 
     /// A few words for a log line.
     package var text: String {
@@ -81,6 +83,7 @@ package enum EndReason: Hashable, Sendable {
         case .configurationChanged: return "its configuration changed"
         case .failed(let notify): return notify.name
         case .lostByDataPlane: return "lost by the data plane"
+        case .childless: return "the CHILD_SA that it was begun for has ended"
         }
     }
 }
@@ -89,6 +92,10 @@ package enum EndReason: Hashable, Sendable {
 package enum IKEEvent: Sendable {
     /// An IKE_SA stands.
     case ikeSAEstablished(IKESALabel, peer: Identity, path: Path, suite: IKESuite)
+    /// We begin an IKE_SA.
+    case initiating(IKESALabel, local: Endpoint, remote: Endpoint)
+    /// An IKE_SA that we began does not stand, or there was nothing to begin with.
+    case initiationFailed(IKESALabel, peer: Endpoint?, InitiationFault)
     /// An IKE_SA goes on under new keys and a new label.
     case ikeSARekeyed(IKESALabel, successor: IKESALabel, suite: IKESuite)
     /// An IKE_SA is gone.

@@ -30,6 +30,8 @@ package struct ReceivedDatagram: Sendable {
 
 /// What an operator asks for.
 package enum OperatorCommand: Hashable, Sendable {
+    /// Begin an IKE_SA of a connection, with the CHILD_SA `child` or its first.
+    case initiate(connection: String, child: String?)
     /// Delete the IKE_SAs of a connection (or the one with this unique ID), or only their CHILD_SAs `child`.
     case terminate(connection: String, uniqueID: UInt64?, child: String?)
     /// Delete everything, and take no new IKE_SAs.
@@ -46,6 +48,20 @@ package enum DataPlaneReply: Sendable {
     case failed(KernelFault)
 }
 
+/// An address of ours and one of a peer's, between which this host has a way.
+package struct AddressPair: Hashable, Sendable {
+    /// Ours.
+    package let local: IPAddress
+    /// The peer's.
+    package let remote: IPAddress
+
+    /// A way from `local` to `remote`.
+    package init(local: IPAddress, remote: IPAddress) {
+        self.local = local
+        self.remote = remote
+    }
+}
+
 /// Everything that can happen to an engine.
 package enum Input: Sendable {
     /// A datagram came.
@@ -60,4 +76,8 @@ package enum Input: Sendable {
     case command(commandID: UInt64, OperatorCommand)
     /// A new configuration is in force.
     case configuration(GatewayConfiguration)
+    /// Packets can come and go: what starts by itself does so now.
+    case started
+    /// Addresses between which the connection of the search with this ID may be begun, the preferred first.
+    case addresses(searchID: UInt64, [AddressPair])
 }

@@ -56,6 +56,9 @@ package enum Output: Sendable {
     case dataPlane(DataPlaneRequest)
     /// Tell logs and listeners.
     case event(IKEEvent)
+    /// Find out between which addresses an IKE_SA may be begun: names are resolved, and each address of a peer's gets the
+    /// one of ours that packets to it leave from. The answer is an input with the same ID, even if there is none.
+    case findAddresses(searchID: UInt64, local: [AddressPattern], remote: [AddressPattern])
     /// Answer an operator.
     case answer(commandID: UInt64, CommandAnswer)
 }

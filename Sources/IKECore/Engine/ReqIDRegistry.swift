@@ -35,6 +35,18 @@ struct ReqIDRegistry {
         return reqid
     }
 
+    /// One CHILD_SA that used `key` has these selectors instead; the reqid of them, which may be another one.
+    mutating func rename(_ key: Key, to other: Key) -> UInt32? {
+        guard key != other, let entry = self.entries[key] else { return self.entries[other]?.reqid }
+        if entry.users > 1 || self.entries[other] != nil {
+            _ = self.release(key)
+            return self.take(other, configured: nil)
+        }
+        self.entries[key] = nil
+        self.entries[other] = entry
+        return entry.reqid
+    }
+
     /// One CHILD_SA less needs it; true if that was the last.
     mutating func release(_ key: Key) -> Bool {
         guard var entry = self.entries[key] else { return true }

@@ -31,6 +31,7 @@ extension IKESA {
 
     /// The data plane answered a request of this IKE_SA; false if nobody waits for it any more.
     func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) -> Bool {
+        if self.receiveForRequestedChild(reply, requestID: requestID, &turn) { return true }
         if var pending = self.pendingAnswer, pending.requestID == requestID {
             self.continueInstallation(&pending, reply, &turn)
             return true

@@ -8,6 +8,7 @@ extension IKESA {
     /// The last answer stays for a while, since the peer may not have got it.
     func end(_ reason: EndReason, _ turn: inout Turn) {
         let lastAnswerUntil = turn.now.advanced(by: self.context.limits.halfOpenLifetime)
+        let wasInitiating = if case .initiating = self.phase { true } else { false }
         guard self.leave(reason, &turn) else {
             // Rekeyed, or our own DELETE is under way: now the peer has ended it as well.
             if case .closing(let until) = self.phase {
@@ -18,6 +19,8 @@ extension IKESA {
         self.requests.clearQueue()
         self.phase = .closing(until: lastAnswerUntil)
         if case .peerDead = reason { self.phase = .gone }
+        // The peer has no answer of ours, and may have no IKE_SA.
+        if wasInitiating { self.phase = .gone }
         if case .replaced = reason { self.phase = .gone }
     }
 
@@ -39,10 +42,14 @@ extension IKESA {
         switch self.phase {
         case .closing, .gone: return false
         case .halfOpen: break
+        case .initiating: turn.event(.initiationFailed(self.label, peer: self.path.remote, .ended(reason)))
         case .established: turn.event(.ikeSAEnded(self.label, reason))
         }
         self.context.touch(self)
         self.abandonPendingAnswer(&turn)
+        self.abandonRequestedChild(&turn)
+        // What was to be replaced stays: there is nothing in its place.
+        self.replaced = []
         for child in self.children { self.removeFromDataPlane(child, reason, &turn) }
         self.children.removeAll()
         return true

@@ -71,6 +71,11 @@ extension IKESA {
     }
 
     private func receiveRequest(_ message: AuthenticatedMessage, _ turn: inout Turn) {
+        if case .initiating = self.phase {
+            // It overtook the answer to our IKE_AUTH: the peer will send it again.
+            self.context.counters.drop(.outsideWindow)
+            return
+        }
         switch self.answers.receive(message.header.messageID) {
         case .drop: self.context.counters.drop(.outsideWindow)
         case .repeatAnswer(let datagrams):
@@ -114,13 +119,15 @@ extension IKESA {
         case (.halfOpen(let halfOpen), .ikeAuth):
             return self.processIKEAuth(message, halfOpen, &turn)
         case (.established, .createChildSA):
+            // The CHILD_SA of our IKE_AUTH first: it belongs to this IKE_SA, and its policies may be the same.
+            guard self.requestedChild == nil else { return .fault(.temporaryFailure) }
             return self.processCreateChildSA(message, &turn)
         case (.established, .informational), (.closing, .informational):
             return self.processInformational(message, &turn)
         case (.closing, .createChildSA):
             // Rekeyed or being deleted: whatever it is, not here (RFC 7296 §2.25.2).
             return .fault(.temporaryFailure)
-        case (.halfOpen, _), (.established, _), (.closing, _), (.gone, _):
+        case (.halfOpen, _), (.initiating, _), (.established, _), (.closing, _), (.gone, _):
             // Authenticated, but no exchange that belongs here; IKE_AUTH again among them.
             return .fault(.invalidSyntax)
         }
@@ -144,11 +151,11 @@ extension IKESA {
         let datagrams = self.seal(payloads, exchange: exchange, messageID: messageID, isResponse: true, &turn)
         self.answers.answered(with: datagrams)
         self.transmit(datagrams, from: arrival.destination, to: arrival.source, &turn)
-        self.endReplaced(&turn)
+        if self.requestedChild == nil { self.endReplaced(&turn) }
         if let end { self.end(end, &turn) } else if self.answers.isExhausted { self.close(.expired, &turn) }
     }
 
-    private func endReplaced(_ turn: inout Turn) {
+    func endReplaced(_ turn: inout Turn) {
         let older = self.replaced
         self.replaced = []
         for other in older {
@@ -178,7 +185,8 @@ extension IKESA {
         }
         switch request {
         case .liveness: break
-        case .deleteIKESA: self.phase = .gone
+        case .deleteIKESA, .refuse: self.phase = .gone
+        case .authenticate: self.finishAuthentication(message, &turn)
         case .deleteChildren(let spis): self.forgetDeletedChildren(spis)
         }
         self.sendNextRequest(&turn)

@@ -55,16 +55,22 @@ extension IKESA {
     /// Sends the next request in line, if none is outstanding.
     func sendNextRequest(_ turn: inout Turn) {
         guard !self.isGone, let (request, messageID) = self.requests.takeNext() else { return }
-        let payloads: [Payload]
-        switch request {
-        case .liveness: payloads = []
-        case .deleteIKESA: payloads = [.delete(.ikeSA)]
-        case .deleteChildren(let spis): payloads = [.delete(DeletePayload(esp: spis))]
-        }
+        guard let payloads = self.payloads(of: request, &turn) else { return }
         let datagrams = self.seal(
-            payloads, exchange: .informational, messageID: messageID, isResponse: false, &turn)
+            payloads, exchange: request.exchange, messageID: messageID, isResponse: false, &turn)
         guard !datagrams.isEmpty else { return }
         self.requests.sent(request, messageID: messageID, datagrams: datagrams, now: turn.now)
         self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
+    }
+
+    /// Nil if it cannot be made any more.
+    private func payloads(of request: OwnRequest, _ turn: inout Turn) -> [Payload]? {
+        switch request {
+        case .liveness: return []
+        case .deleteIKESA: return [.delete(.ikeSA)]
+        case .deleteChildren(let spis): return [.delete(DeletePayload(esp: spis))]
+        case .authenticate: return self.authenticationPayloads(&turn)
+        case .refuse(let type): return [.notify(NotifyPayload(type)), .delete(.ikeSA)]
+        }
     }
 }

@@ -9,6 +9,7 @@ extension IKESA {
         switch self.phase {
         case .gone: return nil
         case .halfOpen(let halfOpen): deadlines.append(halfOpen.deadline)
+        case .initiating: break
         case .closing(let until): deadlines.append(until)
         case .established(let established):
             deadlines += [
@@ -28,6 +29,7 @@ extension IKESA {
             guard turn.now >= halfOpen.deadline else { return }
             self.abandonPendingAnswer(&turn)
             self.phase = .gone
+        case .initiating: self.retransmitIfDue(&turn)
         case .closing(let until):
             self.retransmitIfDue(&turn)
             if turn.now >= until { self.phase = .gone }
@@ -45,9 +47,11 @@ extension IKESA {
         case .none: return
         case .retransmit(let datagrams):
             let transmissions = self.requests.outstanding?.transmissions ?? 0
-            turn.event(.retransmitted(self.label, .informational, transmission: transmissions))
+            let exchange = self.requests.outstanding?.request.exchange ?? .informational
+            turn.event(.retransmitted(self.label, exchange, transmission: transmissions))
             self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
-        case .giveUp(.deleteIKESA): self.phase = .gone
+        case .giveUp(.deleteIKESA), .giveUp(.refuse): self.phase = .gone
+        case .giveUp(.authenticate): self.fail(.noAnswer, &turn)
         case .giveUp: self.end(.peerDead, &turn)
         }
     }

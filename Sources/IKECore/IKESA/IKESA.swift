@@ -3,7 +3,7 @@ internal import IPsecModel
 
 /// One IKE_SA (RFC 7296 §1): several small machines, composed.
 ///
-/// - `phase`: half-open, established, closing, gone;
+/// - `phase`: half-open or initiating, established, closing, gone;
 /// - `answers`: the peer's request window with the kept answer;
 /// - `requests`: our own request window;
 /// - `children`: the CHILD_SAs, each with a state of its own;
@@ -55,6 +55,8 @@ final class IKESA {
     var requests: RequestWindow<OwnRequest>
     /// A request of the peer that waits for the data plane.
     var pendingAnswer: PendingAnswer?
+    /// A CHILD_SA that we ask for.
+    var requestedChild: RequestedChild?
     /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must
     /// not go before ours stand, or packets would leave in clear.
     var replaced: [Replaced] = []
@@ -76,7 +78,7 @@ final class IKESA {
         now: Instant
     ) {
         self.context = context
-        self.uniqueID = context.makeUniqueID()
+        self.uniqueID = birth.uniqueID ?? context.makeUniqueID()
         self.initiatorSPI = birth.initiatorSPI
         self.responderSPI = birth.responderSPI
         self.isOriginalInitiator = birth.isOriginalInitiator
@@ -100,15 +102,17 @@ final class IKESA {
     var label: IKESALabel {
         switch self.phase {
         case .halfOpen: return IKESALabel(connection: nil, uniqueID: self.uniqueID)
-        case .established, .closing, .gone:
-            // A refused stranger is of no connection, whatever it said.
-            let name = self.wasEstablished ? self.connection.name : nil
+        case .initiating, .established, .closing, .gone:
+            // A refused stranger is of no connection, whatever it said. Whom we call is of the one that we meant.
+            let name = self.wasEstablished || self.isOriginalInitiator ? self.connection.name : nil
             return IKESALabel(connection: name, uniqueID: self.uniqueID)
         }
     }
 
     /// What an IKE_SA is made from.
     struct Birth {
+        /// The number that it has in our logs already; nil for a new one.
+        var uniqueID: UInt64?
         let initiatorSPI: IKESPI
         let responderSPI: IKESPI
         let isOriginalInitiator: Bool
@@ -126,9 +130,13 @@ final class IKESA {
     ///     halfOpen --IKE_AUTH verified--> established --DELETE, rekeyed--> closing --> gone
     ///         \--IKE_AUTH refused--> closing        \--peer dead, DELETE answered--> gone
     ///          \--too late--> gone
+    ///     initiating --IKE_AUTH verified--> established
+    ///         \--refused, no answer--> gone (or closing, if the peer must be told)
     enum Phase {
         /// Keys exist, but nobody is authenticated.
         case halfOpen(HalfOpen)
+        /// The same, and we began it.
+        case initiating(Initiating)
         /// Both are authenticated.
         case established(Established)
         /// Over, but its last answer, or our DELETE, may have to be sent again until this moment.
@@ -153,6 +161,20 @@ final class IKESA {
         let natFinding: NATDetection.Finding
         /// When it expires.
         let deadline: Instant
+    }
+
+    /// What an IKE_SA that we began remembers until its IKE_AUTH.
+    struct Initiating {
+        /// Our IKE_SA_INIT request in octets: our AUTH covers it.
+        let request: [UInt8]
+        /// The IKE_SA_INIT response in octets: the peer's AUTH covers it.
+        let response: [UInt8]
+        /// Ni.
+        let initiatorNonce: [UInt8]
+        /// Nr.
+        let responderNonce: [UInt8]
+        /// When the attempt began.
+        let begunAt: Instant
     }
 
     /// What an IKE_SA knows after its IKE_AUTH.
@@ -196,6 +218,18 @@ final class IKESA {
         case deleteIKESA
         /// DELETE of CHILD_SAs, by their inbound SPIs.
         case deleteChildren([ESPSPI])
+        /// IKE_AUTH.
+        case authenticate
+        /// An error notify and DELETE of the IKE_SA: the peer believes that it stands (RFC 7296 §2.21.2).
+        case refuse(NotifyType)
+
+        /// The exchange that it begins.
+        var exchange: ExchangeType {
+            switch self {
+            case .authenticate: return .ikeAuth
+            case .liveness, .deleteIKESA, .deleteChildren, .refuse: return .informational
+            }
+        }
     }
 }
 

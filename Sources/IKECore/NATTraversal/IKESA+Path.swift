@@ -11,6 +11,9 @@ extension IKESA {
             self.path.local = arrival.destination
             self.path.remote = arrival.source
             self.path.confirmedAt = turn.now
+        case .initiating:
+            // We chose the path; only what comes back by it counts.
+            self.path.confirmedAt = turn.now
         case .established, .closing:
             // What came to another address or port of ours says nothing of this path.
             guard arrival.destination == self.path.local else { return }

@@ -39,6 +39,11 @@ struct SelectorNarrowing {
         }
     }
 
+    /// The same packets, each once: without what another one has already; at most `limit`.
+    static func reduced(_ selectors: [TrafficSelector]) -> [TrafficSelector] {
+        self.intersect(selectors, selectors)
+    }
+
     /// What is in both lists, each part once, in the order of `asked`.
     private static func intersect(_ asked: [TrafficSelector], _ own: [TrafficSelector]) -> [TrafficSelector] {
         var parts: [TrafficSelector] = []

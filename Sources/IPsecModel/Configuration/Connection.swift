@@ -17,6 +17,15 @@ package enum AddressPattern: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// True if it names one host, which can then be called.
+    package var canBeCalled: Bool {
+        switch self {
+        case .any: return false
+        case .name: return true
+        case .range(let range): return range.first == range.last
+        }
+    }
+
     package var description: String {
         switch self {
         case .any: return "%any"
@@ -99,6 +108,8 @@ package enum IPsecMode: String, Hashable, Sendable {
 package enum ChildAction: String, Hashable, Sendable {
     /// Nothing: wait for the peer.
     case none
+    /// Set it up at once, and again whenever it does not stand.
+    case start
 }
 
 /// A CHILD_SA that a connection allows (swanctl's `children` section).
@@ -121,6 +132,8 @@ package struct ChildConfiguration: Hashable, Sendable {
     package var packets: VolumeLimit = .none
     /// Packets that the replay window spans; 0 switches it off.
     package var replayWindow: UInt32 = 1_024
+    /// What is done for it without a request of the peer.
+    package var startAction = ChildAction.none
     /// The request ID of kernel policies; nil lets the engine choose one that stays for the CHILD_SA's life.
     package var reqid: UInt32?
 

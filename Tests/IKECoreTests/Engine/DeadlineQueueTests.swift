@@ -9,7 +9,7 @@ struct DeadlineQueueTests {
     private func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
 
     @Test func `what is due comes out, the earliest first`() {
-        var queue = DeadlineQueue()
+        var queue = DeadlineQueue<IKESPI>()
         for second in [5, 1, 4, 2, 3] as [Int64] {
             queue.schedule(IKESPI(UInt64(second)), at: self.at(second))
         }
@@ -21,7 +21,7 @@ struct DeadlineQueueTests {
     }
 
     @Test func `an earlier deadline counts, a later one leaves the earlier`() {
-        var queue = DeadlineQueue()
+        var queue = DeadlineQueue<IKESPI>()
         queue.schedule(IKESPI(1), at: self.at(10))
         queue.schedule(IKESPI(1), at: self.at(5))
         queue.schedule(IKESPI(1), at: self.at(20))
@@ -34,7 +34,7 @@ struct DeadlineQueueTests {
     }
 
     @Test func `what is taken off does not come out`() {
-        var queue = DeadlineQueue()
+        var queue = DeadlineQueue<IKESPI>()
         queue.schedule(IKESPI(1), at: self.at(1))
         queue.schedule(IKESPI(2), at: self.at(2))
         queue.schedule(IKESPI(1), at: nil)
@@ -48,7 +48,7 @@ struct DeadlineQueueTests {
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func `after any sequence of calls each IKE_SA comes out no later than its deadline`(seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var queue = DeadlineQueue()
+        var queue = DeadlineQueue<IKESPI>()
         var model: [IKESPI: Instant] = [:]
         for _ in 0..<2_000 {
             let spi = IKESPI(UInt64.random(in: 1...40, using: &random))
@@ -70,7 +70,7 @@ struct DeadlineQueueTests {
     }
 
     @Test func `coming and going for ever does not make it grow`() {
-        var queue = DeadlineQueue()
+        var queue = DeadlineQueue<IKESPI>()
         for index in 0..<10_000 as Range<Int64> {
             let spi = IKESPI(UInt64(index))
             queue.schedule(spi, at: self.at(1_000_000 - index))

@@ -21,6 +21,11 @@ package final class EngineHost: SimHost {
     /// False for a kernel that tells nobody of new mappings.
     package var reportsMappings = true
 
+    /// How often the engine looked for addresses.
+    package private(set) var searches = 0
+    /// What names stand for.
+    package var names: [String: [IPAddress]] = [:]
+
     private var inputs: [Input] = []
     private var isBusy = false
 
@@ -76,12 +81,28 @@ package final class EngineHost: SimHost {
         }
     }
 
+    /// Each address of a peer's with the first of ours that has its family.
+    private func pairs(_ remote: [AddressPattern]) -> [AddressPair] {
+        remote.flatMap { pattern -> [IPAddress] in
+            switch pattern {
+            case .any: return []
+            case .name(let name): return self.names[name] ?? []
+            case .range(let range): return range.first == range.last ? [range.first] : []
+            }
+        }.compactMap { remote in
+            self.addresses.first { $0.family == remote.family }.map { AddressPair(local: $0, remote: remote) }
+        }
+    }
+
     private func perform(_ output: Output, on net: SimNet) {
         switch output {
         case .send(let bytes, let source, let destination):
             net.send(Datagram(source: source, destination: destination, bytes: bytes), from: self)
         case .event(let event): self.events.append(event)
         case .answer(let commandID, let answer): self.answers[commandID] = answer
+        case .findAddresses(let searchID, _, let remote):
+            self.searches += 1
+            self.inputs.append(.addresses(searchID: searchID, self.pairs(remote)))
         case .dataPlane(let request):
             guard let reply = self.kernel.handle(request.operation) else { return }
             let input = Input.dataPlane(requestID: request.requestID, reply)

@@ -119,8 +119,9 @@ package final class FakeKernel {
             if self.inbound[child.inboundSPI] != nil {
                 self.violate("\(child.inboundSPI) is installed twice")
             }
-            if self.reserved[child.inboundSPI] != child.reqid {
-                self.violate("\(child.inboundSPI) was not allocated for reqid \(child.reqid)")
+            // With another reqid than it was allocated with Linux takes it as well.
+            if self.reserved[child.inboundSPI] == nil {
+                self.violate("\(child.inboundSPI) was not allocated")
             }
         } else if self.inbound[child.inboundSPI] == nil {
             self.violate("\(child.outboundSPI) sends for a CHILD_SA that cannot receive")

@@ -30,6 +30,8 @@ package enum Fate: Hashable, Sendable {
     case lose
     case duplicate
     case delay(Duration)
+    /// These bytes arrive instead, from the same sender.
+    case replace([UInt8])
 }
 
 /// Hosts, NATs and the wires between them, under a clock that jumps to whatever comes next.
@@ -100,6 +102,11 @@ package final class SimNet {
         case .lose: return
         case .deliver: self.carry(datagram, after: .zero)
         case .delay(let span): self.carry(datagram, after: span)
+        case .replace(let bytes):
+            self.carry(
+                Datagram(
+                    source: datagram.source, destination: datagram.destination, kind: datagram.kind,
+                    bytes: bytes), after: .zero)
         case .duplicate:
             self.carry(datagram, after: .zero)
             self.carry(datagram, after: .milliseconds(1))

@@ -1,0 +1,99 @@
+import IKEWire
+import IPsecModel
+import SimNet
+import Testing
+
+@testable import IKECore
+
+/// Two gateways with an engine each, of which the one called A begins.
+final class Pair {
+    let net: SimNet
+    let a: EngineHost
+    let b: EngineHost
+
+    /// A is `a.example.org` with 10.1.0.0/24 behind it, and calls B, `b.example.org` with 10.2.0.0/24.
+    init(
+        seed: UInt64 = 1, _ topology: Bench.Topology = Bench.Topology(),
+        a changeA: (inout GatewayConfiguration) -> Void = { _ in },
+        b changeB: (inout GatewayConfiguration) -> Void = { _ in }
+    ) throws {
+        self.net = SimNet(seed: seed)
+        var configurationA = Self.caller(try #require(AddressRange(topology.gateway, topology.gateway)))
+        if let seen = topology.seenGateway, let range = AddressRange(seen, seen) {
+            configurationA = Self.caller(range)
+        }
+        changeA(&configurationA)
+        var configurationB = Configurations.site()
+        changeB(&configurationB)
+        self.a = EngineHost(
+            addresses: [topology.peer], configuration: configurationA, seed: seed &* 7 &+ 3)
+        self.b = EngineHost(
+            addresses: [topology.gateway], configuration: configurationB, seed: seed &* 3 &+ 1)
+        self.net.attach(self.a, behind: topology.peerNATs)
+        self.net.attach(self.b, behind: topology.gatewayNATs)
+    }
+
+    private static func caller(_ remote: AddressRange) -> GatewayConfiguration {
+        var configuration = Configurations.site()
+        configuration.connections[0].name = "site-b"
+        configuration.connections[0].localIdentity = .fqdn("a.example.org")
+        configuration.connections[0].remoteIdentity = .exact(.fqdn("b.example.org"))
+        configuration.connections[0].remoteAddresses = [.range(remote)]
+        configuration.connections[0].children[0].localSelectors = [
+            .fixed(Configurations.selector("10.1.0.0/24"))
+        ]
+        configuration.connections[0].children[0].remoteSelectors = [
+            .fixed(Configurations.selector("10.2.0.0/24"))
+        ]
+        configuration.connections[0].children[0].startAction = .start
+        return configuration
+    }
+
+    /// A's packets can come and go: it begins.
+    func start() { self.a.feed(.started, on: self.net) }
+
+    /// Begins, and waits until A's connection stands with a CHILD_SA.
+    func connect(_ location: SourceLocation = #_sourceLocation) throws {
+        self.start()
+        self.net.run(upTo: .seconds(300)) { self.stands }
+        try #require(self.stands, "A's connection does not stand", sourceLocation: location)
+        self.net.run(for: .milliseconds(100))
+    }
+
+    /// True if A has one IKE_SA with a CHILD_SA.
+    var stands: Bool { self.a.engine.snapshots.first?.children.isEmpty == false }
+
+    /// True if an inner packet goes from A to B and an answer comes back.
+    func pings(_ text: String = "1") -> Bool {
+        guard let reqid = self.a.engine.snapshots.first?.children.last?.spec.reqid else { return false }
+        let before = self.a.heard.count
+        self.a.say("ping \(text)", reqid: reqid, on: self.net)
+        self.net.run(for: .milliseconds(100))
+        return self.a.heard.dropFirst(before).contains("pong \(text)")
+    }
+
+    /// Why A's attempts failed.
+    var faults: [InitiationFault] {
+        self.a.events.compactMap { if case .initiationFailed(_, _, let fault) = $0 { fault } else { nil } }
+    }
+
+    /// How many attempts A has begun.
+    var attempts: Int { self.a.events.count { if case .initiating = $0 { true } else { false } } }
+
+    /// What must be true after every test, whatever happened in it.
+    func expectSound(_ location: SourceLocation = #_sourceLocation) {
+        for host in [self.a, self.b] {
+            #expect(host.kernel.violations.isEmpty, sourceLocation: location)
+            let defects = host.events.compactMap { if case .defect(_, let text) = $0 { text } else { nil } }
+            #expect(defects.isEmpty, sourceLocation: location)
+        }
+        #expect(self.net.stuckHosts.isEmpty, sourceLocation: location)
+    }
+
+    /// Nothing of attempts that failed is left on A.
+    func expectNothingHeld(_ location: SourceLocation = #_sourceLocation) {
+        #expect(self.a.engine.initiations.isEmpty, sourceLocation: location)
+        #expect(self.a.kernel.inbound.isEmpty && self.a.kernel.outbound.isEmpty, sourceLocation: location)
+        #expect(self.a.kernel.reserved.isEmpty, sourceLocation: location)
+    }
+}
