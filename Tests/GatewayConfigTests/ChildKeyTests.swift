@@ -20,6 +20,15 @@ struct ChildKeyTests {
         #expect(child.reqid == nil)
     }
 
+    @Test func `a child starts by itself, and then its peer must have an address to call`() throws {
+        let good = site("remote_addrs = 192.0.2.1, gw.example.org", child: "start_action = start")
+        #expect(findings(good).isEmpty)
+        #expect(try configuration(good).connections[0].children[0].startAction == .start)
+        let nowhere = findings(site(child: "start_action = start"))
+        #expect(nowhere.count == 1)
+        #expect(nowhere[0].contains("remote_addrs names no address or name to call"))
+    }
+
     @Test(arguments: [
         "mode = tunnel", "start_action = none", "close_action = none", "dpd_action = clear",
         "dpd_action = none",
@@ -35,20 +44,16 @@ struct ChildKeyTests {
 
     @Test(arguments: [
         (
-            "start_action = trap", "4:1: warning",
-            "'start_action' needs us to start connections, which is not implemented yet; we wait for the peer"
-        ),
-        (
-            "start_action = trap|start", "4:1: warning",
-            "'start_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+            "start_action = stop", "4:16: error",
+            "'stop' is none of none, start, trap, trap|start, start|trap"
         ),
         (
             "close_action = start", "4:1: warning",
-            "'close_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+            "'close_action' is not implemented yet; start_action = start begins a connection again whenever it does not stand"
         ),
         (
             "dpd_action = restart", "4:1: warning",
-            "'dpd_action' needs us to start connections, which is not implemented yet; we wait for the peer"
+            "'dpd_action' is not implemented yet; start_action = start begins a connection again whenever it does not stand"
         ),
         ("mode = transport", "4:1: error", "'mode' takes only tunnel; other modes are not implemented yet"),
         (

@@ -25,6 +25,7 @@ struct ConnectionKeyTests {
         "version = 0", "version = 2", "mobike = no", "reauth_time = 0", "reauth_time = 0s", "aggressive = no",
         "pull = yes", "dscp = 000000", "childless = never", "send_cert = never", "send_certreq = no",
         "ppk_required = no", "if_id_in = 0", "if_id_out = 0x0", "mediation = false", "keyingtries = 1",
+        "keyingtries = 0",
         "dpd_timeout = 0", "local_port = 500", "remote_port = 4500", "vips =", "fragmentation = yes",
     ])
     func `a key that says what we do anyway is taken without a word`(_ line: String) {
@@ -69,8 +70,8 @@ struct ConnectionKeyTests {
             "dpd_timeout has no effect with IKEv2; the retransmit_… keys decide"
         ),
         (
-            "keyingtries = 0", "2:15: warning",
-            "keyingtries is for connections that we start, which is not implemented yet; we wait for the peer"
+            "keyingtries = 3", "2:15: warning",
+            "keyingtries has no effect: what starts by itself is tried again until it stands"
         ),
         ("fragmentation = force", "2:17: warning", "force is for IKEv1; for IKEv2 it is the same as yes"),
         (
@@ -97,7 +98,7 @@ struct ConnectionKeyTests {
         ),
         (
             "remote_addrs = 1.2.3.4,gw.example.org", "2:24: warning",
-            "names are not resolved yet, so 'gw.example.org' matches no peer; write its address, or %any"
+            "names are resolved only to call a peer, so 'gw.example.org' matches nobody; write its address, or %any"
         ),
         (
             "remote_addrs = 10.1.0.5/24", "2:16: warning",

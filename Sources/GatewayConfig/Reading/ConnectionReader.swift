@@ -31,6 +31,7 @@ enum ConnectionReader {
         connection.lifetime = LifetimeReader.ike(reader)
         self.readOptions(reader, into: &connection)
         self.checkInert(reader)
+        self.checkAddresses(connection, inner, reader)
         return ReadConnection(configuration: connection, place: inner.place, children: children)
     }
 
@@ -71,17 +72,32 @@ enum ConnectionReader {
             guard let block = AddressList.blockMeant(by: item) else { continue }
             reader.warning(item.span, "\(item.quoted) has host bits; it is taken as \(block)")
         }
-        let patterns = reader.list(key) { item throws(ValueFault) in
-            let pattern = try AddressList.pattern(item)
-            if case .name = pattern {
+        return reader.list(key, AddressList.pattern) ?? [.any]
+    }
+
+    /// Names serve to call a peer, not to know it by; and a peer can be called only at an address.
+    private static func checkAddresses(
+        _ connection: ConnectionConfiguration, _ inner: SectionReader.Inner, _ reader: SectionReader
+    ) {
+        let starts = connection.children.contains { $0.startAction == .start }
+        for (key, isCalled) in [("local_addrs", false), ("remote_addrs", starts)] where !isCalled {
+            for item in reader.value(key)?.items ?? [] where AddressList.isName(item) {
                 reader.warning(
                     item.span,
-                    "names are not resolved yet, so \(item.quoted) matches no peer; write its address, or %any"
+                    "names are resolved only to call a peer, so \(item.quoted) matches nobody; write its address, or %any"
                 )
             }
-            return pattern
         }
-        return patterns ?? [.any]
+        let starting = connection.children.filter { $0.startAction == .start }
+        if starting.count > 1 {
+            reader.warning(
+                inner.place,
+                "only the child '\(starting[0].name)' is begun: to start several is not implemented yet")
+        }
+        guard starts, !connection.remoteAddresses.contains(where: \.canBeCalled) else { return }
+        reader.error(
+            reader.value("remote_addrs")?.span ?? inner.place,
+            "a child has start_action = start, but remote_addrs names no address or name to call")
     }
 
     private static func readOptions(
@@ -136,13 +152,11 @@ enum ConnectionReader {
         {
             reader.warning(value.span, "dpd_timeout has no effect with IKEv2; the retransmit_… keys decide")
         }
-        if let tries = reader.number("keyingtries", in: 0...Int(UInt32.max)), tries != 1,
+        if let tries = reader.number("keyingtries", in: 0...Int(UInt32.max)), tries > 1,
             let value = reader.value("keyingtries")
         {
             reader.warning(
-                value.span,
-                "keyingtries is for connections that we start, which is not implemented yet; we wait for the peer"
-            )
+                value.span, "keyingtries has no effect: what starts by itself is tried again until it stands")
         }
     }
 }

@@ -5,7 +5,8 @@ private let mediation = "is about mediation, which is not implemented yet"
 private let interfaces = "is about XFRM interfaces, which are not implemented yet"
 private let marks = "is about Netfilter marks, which are not implemented yet"
 private let ikev1 = "is about IKEv1, which Culvert does not speak"
-private let initiating = "needs us to start connections, which is not implemented yet; we wait for the peer"
+private let keeping =
+    "is not implemented yet; start_action = start begins a connection again whenever it does not stand"
 
 extension Schema {
     /// `connections.<conn>`.
@@ -82,9 +83,9 @@ extension Schema {
             .warn(
                 "rand_packets", except: .zero,
                 "is not implemented yet; rekeying begins at rekey_packets without a margin of chance"),
-            .warn("start_action", except: .words(["none"]), initiating),
-            .warn("close_action", except: .words(["none"]), initiating),
-            .warn("dpd_action", except: .words(["clear", "none"]), initiating),
+            .read("start_action"),
+            .warn("close_action", except: .words(["none"]), keeping),
+            .warn("dpd_action", except: .words(["clear", "none"]), keeping),
             .refuse(
                 "ah_proposals", except: .none, "is not implemented: AH does not pass a NAT; use esp_proposals"
             ),

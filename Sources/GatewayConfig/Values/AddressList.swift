@@ -13,6 +13,16 @@ enum AddressList {
         return .name(name)
     }
 
+    /// True if it is a DNS name.
+    static func isName(_ item: LocatedText) -> Bool {
+        do throws(ValueFault) {
+            if case .name = try self.pattern(item) { return true }
+            return false
+        } catch {
+            return false
+        }
+    }
+
     /// An address, a block or a range; nil if it is meant to be something else.
     static func range(_ item: LocatedText) throws(ValueFault) -> AddressRange? {
         let text = ["%any4": "0.0.0.0/0", "%any6": "::/0"][item.string] ?? item.string
