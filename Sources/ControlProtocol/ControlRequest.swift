@@ -8,6 +8,8 @@ package enum ControlRequest: Hashable, Sendable {
     case showSA(SAName)
     /// End the IKE_SAs that are meant, or only their CHILD_SAs called `child`; answered by `TerminateReport`.
     case terminate(SAName, child: String?)
+    /// Begin the IKE_SA of a connection, with its CHILD_SA `child` or the first; answered by `InitiateReport`.
+    case initiate(connection: String, child: String?)
     /// Read the configuration file again; answered by `ReloadReport`.
     case reload
     /// Which release runs; answered by `VersionReport`.
@@ -20,6 +22,7 @@ package enum ControlRequest: Hashable, Sendable {
         case .listSAs: return "sa-list"
         case .showSA: return "sa-show"
         case .terminate: return "terminate"
+        case .initiate: return "initiate"
         case .reload: return "reload"
         case .version: return "version"
         }
@@ -87,6 +90,10 @@ extension ControlRequest: Codable {
         case "terminate":
             let child = try fields.decodeIfPresent(String.self, forKey: Key(.child))
             self = .terminate(try Self.name(in: fields), child: child)
+        case "initiate":
+            let name = try fields.decode(String.self, forKey: Key(.name))
+            self = .initiate(
+                connection: name, child: try fields.decodeIfPresent(String.self, forKey: Key(.child)))
         case "reload": self = .reload
         case "version": self = .version
         case let command: throw ControlError(.unknownCommand, "there is no command '\(command.quotable)'")
@@ -116,7 +123,7 @@ extension ControlRequest: Codable {
         switch self {
         case .status, .listSAs, .reload, .version: return [.schema, .command]
         case .showSA: return [.schema, .command, .name]
-        case .terminate: return [.schema, .command, .name, .child]
+        case .terminate, .initiate: return [.schema, .command, .name, .child]
         }
     }
 
@@ -129,6 +136,9 @@ extension ControlRequest: Codable {
         case .showSA(let name): try fields.encode(name.description, forKey: Key(.name))
         case .terminate(let name, let child):
             try fields.encode(name.description, forKey: Key(.name))
+            try fields.encodeIfPresent(child, forKey: Key(.child))
+        case .initiate(let connection, let child):
+            try fields.encode(connection, forKey: Key(.name))
             try fields.encodeIfPresent(child, forKey: Key(.child))
         }
     }

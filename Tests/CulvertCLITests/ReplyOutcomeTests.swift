@@ -68,6 +68,18 @@ struct ReplyOutcomeTests {
                 """)
     }
 
+    @Test func `what is being begun is named, and so is an attempt that is ended`() throws {
+        let begin = try parse(InitiateCommand.self, ["initiate", "hq", "--child", "net"])
+        #expect(begin.request == .initiate(connection: "hq", child: "net"))
+        #expect(
+            begin.outcome(InitiateReport(initiating: "hq"), .plain).output
+                == "hq is being begun; culvert status says what becomes of it\n")
+        let end = try parse(TerminateCommand.self, ["terminate", "hq"])
+        #expect(
+            end.outcome(TerminateReport(terminated: []), .plain).output
+                == "hq: what was being begun is ended\n")
+    }
+
     @Test func `a reload says what it changed`() throws {
         let config = ConfigReport(
             path: "/etc/c.conf", loadedAt: Timestamp(secondsSince1970: 0), changedOnDisk: false)

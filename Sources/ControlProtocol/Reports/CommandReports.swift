@@ -44,12 +44,23 @@ package struct TerminateReport: Hashable, Sendable, Codable {
         }
     }
 
-    /// What is being ended; never empty, since that would be `not_found`.
+    /// What is being ended; empty if nothing stood and only an attempt to begin was ended.
     package var terminated: [Ended]
 
     /// The end of `terminated`.
     package init(terminated: [Ended]) {
         self.terminated = terminated
+    }
+}
+
+/// An IKE_SA is being begun; how it goes is in the next `StatusReport`.
+package struct InitiateReport: Hashable, Sendable, Codable {
+    /// The connection's name.
+    package var initiating: String
+
+    /// The beginning of `initiating`.
+    package init(initiating: String) {
+        self.initiating = initiating
     }
 }
 

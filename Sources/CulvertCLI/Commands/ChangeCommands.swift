@@ -17,6 +17,9 @@ struct TerminateCommand: DaemonCommand {
     var request: ControlRequest { .terminate(self.name, child: self.child) }
 
     func outcome(_ report: TerminateReport, _ palette: Palette) -> Outcome {
+        guard !report.terminated.isEmpty else {
+            return Outcome(output: "\(self.name): what was being begun is ended\n")
+        }
         let lines = report.terminated.map { ended in
             let ikeSA = "\(ended.name)#\(ended.id)"
             guard let child = ended.child else { return "\(ikeSA): IKE_SA is being deleted\n" }
@@ -24,6 +27,26 @@ struct TerminateCommand: DaemonCommand {
             return "\(ikeSA): CHILD_SA \(child)\(spi) is being deleted\n"
         }
         return Outcome(output: lines.joined())
+    }
+}
+
+/// `culvert initiate NAME`.
+struct InitiateCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "initiate", abstract: "Begins a connection: an IKE_SA with a CHILD_SA.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The connection's name.")
+    var name: String
+
+    @Option(help: "The CHILD_SA to begin with; the connection's first if it is not given.")
+    var child: String?
+
+    var request: ControlRequest { .initiate(connection: self.name, child: self.child) }
+
+    func outcome(_ report: InitiateReport, _ palette: Palette) -> Outcome {
+        Outcome(output: "\(report.initiating) is being begun; culvert status says what becomes of it\n")
     }
 }
 

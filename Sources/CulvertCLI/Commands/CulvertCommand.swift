@@ -12,8 +12,9 @@ struct CulvertCommand: ParsableCommand {
             """,
         version: "culvert \(Release.version)",
         subcommands: [
-            StatusCommand.self, SACommand.self, CheckCommand.self, TerminateCommand.self, ReloadCommand.self,
-            VersionCommand.self,
+            StatusCommand.self, SACommand.self, CheckCommand.self, InitiateCommand.self,
+            TerminateCommand.self,
+            ReloadCommand.self, VersionCommand.self,
         ])
 
     @OptionGroup var options: GlobalOptions

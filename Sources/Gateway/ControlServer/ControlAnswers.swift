@@ -25,6 +25,8 @@ final class ControlAnswers {
         case .listSAs: return ControlCodec.line(ControlReply.success(self.listSAs()))
         case .showSA(let name): return ControlCodec.line(self.show(name))
         case .terminate(let name, let child): return ControlCodec.line(self.terminate(name, child))
+        case .initiate(let connection, let child):
+            return ControlCodec.line(self.initiate(connection, child))
         case .reload: return ControlCodec.line(self.session.reload(self.loop))
         }
     }
@@ -82,6 +84,13 @@ final class ControlAnswers {
         case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
         case .begun:
             return .success(TerminateReport(terminated: before.flatMap { Self.ended($0, child) }))
+        }
+    }
+
+    private func initiate(_ connection: String, _ child: String?) -> ControlReply<InitiateReport> {
+        switch self.loop.command(.initiate(connection: connection, child: child)) {
+        case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
+        case .begun: return .success(InitiateReport(initiating: connection))
         }
     }
 
