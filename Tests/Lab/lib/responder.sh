@@ -6,13 +6,13 @@
 : "${B_LOCAL_TS:=10.2.0.0/24}" "${B_REMOTE_TS:=10.1.0.0/24}"
 : "${B_CONNECTION:=}" "${B_CHILD:=}"          # added to both connections and to their children
 : "${B_DATA_PLANE:=$([ "$DATA_PLANE" = kernel ] && echo auto || echo "$DATA_PLANE")}"     # auto finds out what the kernel can
-: "${B_COOKIE_THRESHOLD:=}" "${B_SITES:=ac}" "${B_ID_A:=a.example.org}"
+: "${B_COOKIE_THRESHOLD:=}" "${B_SITES:=ac}" "${B_ID_A:=a.example.org}" "${B_CALLS:=}"
 
-b_connection() { # NAME ID REMOTE_TS
+b_connection() { # NAME ID REMOTE_TS [REMOTE_ADDRS]
     cat <<CONF
     $1 {
         local_addrs = $B_ADDRESS
-        remote_addrs = %any
+        remote_addrs = ${4:-%any}
         version = 2
         proposals = ${B_IKE_PROPOSAL:-$IKE_PROPOSAL}
         local {
@@ -37,10 +37,11 @@ b_connection() { # NAME ID REMOTE_TS
 CONF
 }
 
+# B_CALLS: where B believes site A to be; empty for anywhere. With start_action = start in B_CHILD it calls there by itself.
 # B_SITES: which of the two sites B has a connection for. B_ID_A: as what it knows site A.
 b_connections() {
     echo "connections {"
-    case $B_SITES in *a*) b_connection site-a "$B_ID_A" "$B_REMOTE_TS" ;; esac
+    case $B_SITES in *a*) b_connection site-a "$B_ID_A" "$B_REMOTE_TS" "$B_CALLS" ;; esac
     case $B_SITES in *c*) b_connection site-c c.example.org 10.3.0.0/24 ;; esac
     cat <<CONF
 }
@@ -77,6 +78,11 @@ b_stop() {
 
 # Reads the configuration again, after the scenario changed its variables.
 b_reload() { "b_reload_$RESPONDER"; }
+
+# B has called A by itself, and a tunnel stands.
+b_has_called() { # SECONDS
+    wait_until "$1" "a tunnel that B began stands" swan_child_installed gwa net
+}
 
 b_terminate() { "b_terminate_$RESPONDER"; }
 

@@ -141,6 +141,19 @@ b_behind_nat() {
     in_ns inet "$IPTABLES" -t nat -A PREROUTING -i nat -d 198.51.100.1 -p udp -j DNAT --to-destination 203.0.113.2
 }
 
+# Puts B behind a NAT that lets it call: it comes from 198.51.100.1 and another port.
+b_calls_from_behind_nat() {
+    in_ns inet "$IPTABLES" -t nat -A POSTROUTING -o nat -s 203.0.113.2 -p udp -j MASQUERADE --to-ports 30000-40000 --random
+}
+
+# A's NAT forwards two ports: who sends to 198.51.100.10 reaches A.
+a_forwarded() {
+    local port
+    for port in 500 4500; do
+        in_ns nat "$IPTABLES" -t nat -A PREROUTING -i wan -p udp --dport "$port" -j DNAT --to-destination 192.168.1.2
+    done
+}
+
 # Cuts the path between the sites: packets vanish, nobody is told.
 path_cut() { in_ns inet "$IPTABLES" -A FORWARD -j DROP; in_ns inet "$IP6TABLES" -A FORWARD -j DROP; }
 
