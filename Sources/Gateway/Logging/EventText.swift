@@ -35,6 +35,20 @@ enum EventText {
             return (.warning, "\(place): \(MismatchText.wrongSecret(identity))")
         case .pfsDiffers(let label, let child, _, let theirs):
             return (.warning, "\(label) CHILD_SA \(child): \(self.pfs(theirs))")
+        case .rekeyingVerified(let label, let child):
+            return (
+                .notice,
+                "\(label) CHILD_SA \(child): a first rekeying worked, so later ones will (verify_rekey)"
+            )
+        case .rekeyingRefused(let label, let child, let notify, let isVerification, let mismatch):
+            return (.warning, "\(label) \(RekeyingText.refused(child, notify, isVerification, mismatch))")
+        case .rekeyingPostponed(let label, let child):
+            return (
+                .info, "\(label) the peer is busy: \(RekeyingText.subject(child)) is asked for again soon"
+            )
+        case .requestFailed(let label, let child, let fault):
+            let subject = RekeyingText.subject(child)
+            return (.warning, "\(label) CREATE_CHILD_SA for \(subject): \(InitiationText.full(fault))")
         case .peerReported(let label, let notify):
             return (.warning, "\(label) the peer reports \(notify.name)")
         case .dataPlaneFailed(let label, let fault): return (.error, "\(label) data plane: \(fault)")
@@ -111,6 +125,22 @@ enum EventText {
         case .unavailable(let what): return "\(what) is not available"
         case .library(let operation, let text): return "\(operation): \(text)"
         }
+    }
+}
+
+/// What became of CREATE_CHILD_SA requests of ours.
+enum RekeyingText {
+    /// What was asked for.
+    static func subject(_ child: String?) -> String { child.map { "CHILD_SA \($0)" } ?? "the IKE_SA" }
+
+    /// The peer refused; what there is stays.
+    static func refused(
+        _ child: String?, _ notify: NotifyType, _ isVerification: Bool, _ mismatch: Mismatch
+    ) -> String {
+        let trial =
+            isVerification
+            ? "the tunnel stands, but cannot be rekeyed (verify_rekey)" : "the peer refuses CREATE_CHILD_SA"
+        return "\(self.subject(child)): \(trial): \(notify.name): \(MismatchText.full(mismatch))"
     }
 }
 

@@ -57,6 +57,17 @@ struct FailureMemory {
                     at: now, stage: ExchangeType.ikeAuth.name,
                     notify: (NotifyType.authenticationFailed.name, false), remote: peer,
                     reason: MismatchText.wrongSecret(identity)), label)
+        case .rekeyingRefused(let label, _, let notify, _, let mismatch):
+            self.add(
+                Failure(
+                    at: now, stage: ExchangeType.createChildSA.name, notify: (notify.name, true),
+                    reason: MismatchText.reason(mismatch), ours: mismatch.ours, theirs: mismatch.theirs),
+                label)
+        case .requestFailed(let label, _, let fault):
+            self.add(
+                Failure(
+                    at: now, stage: ExchangeType.createChildSA.name, reason: InitiationText.reason(fault)),
+                label)
         case .peerReported(let label, let notify):
             self.add(
                 Failure(
@@ -67,7 +78,7 @@ struct FailureMemory {
         case .ikeSAEnded(let label, let reason): self.noteEnd(label, reason, now)
         case .initiationFailed(let label, let peer, let fault): self.note(label, peer, fault, now)
         case .initiating, .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged, .pfsDiffers,
-            .cryptoFailed, .retransmitted, .limitReached, .defect:
+            .rekeyingVerified, .rekeyingPostponed, .cryptoFailed, .retransmitted, .limitReached, .defect:
             return
         }
     }
@@ -95,7 +106,7 @@ struct FailureMemory {
         switch reason {
         // Another IKE_SA stands in its place.
         case .rekeyed, .replaced: return
-        case .deletedByPeer, .terminated, .configurationChanged, .childless:
+        case .deletedByPeer, .terminated, .configurationChanged, .childless, .unknownToPeer:
             if let name = label.connection { self.endings[name] = .orderly }
         case .peerDead: self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
         case .expired: self.add(Failure(at: now, stage: "lifetime", reason: reason.text), label)

@@ -10,6 +10,8 @@ extension IKESA {
         if offer.proposals.contains(where: { $0.protocolID == .ike }) {
             return self.rekeyIKESA(message, offer, nonce: nonce, &turn)
         }
+        // Our own rekeying of the IKE_SA is under way (RFC 7296 §2.25.2).
+        guard self.requestedSuccessor == nil else { return .fault(.temporaryFailure) }
         guard let tsi = message.payloads.tsInitiator, let tsr = message.payloads.tsResponder else {
             return .fault(.invalidSyntax)
         }
@@ -43,7 +45,7 @@ extension IKESA {
         case .deleting:
             // Our DELETE and the peer's rekeying crossed (RFC 7296 §2.25.1).
             return .fault(.temporaryFailure)
-        case .rekeyed:
+        case .rekeyed, .redundant, .retiring:
             // It has a successor already; a second one would never be used.
             return .fault(.temporaryFailure)
         case .installed: break
@@ -73,22 +75,14 @@ extension IKESA {
                     mismatch))
             return .fault(fault)
         case .agreed(let agreed):
-            self.reportPFS(agreed, &turn)
+            self.reportPFS(agreed.child, agreed.suite, &turn)
             return self.beginChild(agreed, message, request, &turn)
         }
     }
 
     /// Groups that the connection allows for IKE: good enough for a CHILD_SA whose configuration names none.
-    private var allowedGroups: [Transform] {
+    var allowedGroups: [Transform] {
         self.connection.proposals.flatMap { $0.transforms(.keyExchange) }
-    }
-
-    /// PFS on one side only is the commonest trouble of all, and comes up at the first rekeying: say it.
-    private func reportPFS(_ agreed: ChildNegotiation.Agreed, _ turn: inout Turn) {
-        let configured = agreed.child.proposals.flatMap { $0.transforms(.keyExchange) }
-            .map { KeyExchangeMethod(rawValue: $0.id) }
-        guard configured.isEmpty, let theirs = agreed.suite.keyExchange else { return }
-        turn.event(.pfsDiffers(self.label, child: agreed.child.name, ours: configured, theirs: theirs))
     }
 
     private func beginChild(
@@ -109,11 +103,29 @@ extension IKESA {
                 outboundSPI: agreed.outboundSPI, selectors: agreed.selectors, requesterNonce: request.nonce,
                 answererNonce: try self.context.crypto.bytes(32), exchanged: exchanged,
                 replaces: request.replaces)
+            self.noteCollision(negotiated)
             return self.beginInstallation(
                 negotiated, exchange: .createChildSA, arrival: message.arrival, prefix: [], &turn)
         } catch {
             return self.refuse(error, &turn)
         }
+    }
+
+    /// If we have asked for the same, one of the two is redundant; which, is known when our answer comes
+    /// (RFC 7296 §2.8.1).
+    private func noteCollision(_ negotiated: NegotiatedChild) {
+        guard let requested = self.requestedChild, requested.attempt != nil else { return }
+        let isSame =
+            switch requested.purpose {
+            case .rekeying(let old): old == negotiated.replaces
+            case .further, .superseding:
+                negotiated.replaces == nil && requested.configuration.name == negotiated.configuration.name
+                    && requested.selectors == negotiated.selectors
+            case .first: false
+            }
+        guard isSame else { return }
+        self.requestedChild?.collision = RequestedChild.Collision(
+            lowestNonce: Redundancy.lowest(negotiated.requesterNonce, negotiated.answererNonce))
     }
 
     /// A public value that its group does not allow is the peer's fault, all else is ours.

@@ -89,9 +89,23 @@ final class EngineContext {
     }
 
     /// `span` less a random part of up to `jitter`.
-    func jittered(_ span: Duration?, by jitter: Duration) throws(CryptoFault) -> Duration? {
+    func jittered(_ span: Duration?, by jitter: Duration) -> Duration? {
         guard let span else { return nil }
-        let random = try self.crypto.bytes(2).reduce(0) { $0 << 8 | Int64($1) }
-        return max(.zero, span - jitter / 65_536 * random)
+        return max(.zero, span - jitter * self.chance())
+    }
+
+    /// A span from the least to the most.
+    func chosen(_ span: (least: Duration, most: Duration)) -> Duration {
+        span.least + (span.most - span.least) * self.chance()
+    }
+
+    /// A number from 0 to 1 for spreading in time what would else happen at once. Nothing secret rests on it, so a source
+    /// of random bytes that fails is no reason to do nothing.
+    func chance() -> Double {
+        do throws(CryptoFault) {
+            return Double(try self.crypto.bytes(2).reduce(0) { $0 << 8 | Int($1) }) / 65_535
+        } catch {
+            return 0
+        }
     }
 }

@@ -165,10 +165,7 @@ package final class IKEEngine {
             else { return }
             ikeSA.peerSeen(at: remote, by: .esp, &turn)
             self.context.touch(ikeSA)
-        case .expired(let identifier, _, let isHard):
-            // RFC-GAP: RFC 7296 §2.8 a soft expiry asks for a rekeying, which only the peer begins in this version.
-            guard isHard else { return }
-            self.expireChild(identifier, &turn)
+        case .expired(let identifier, _, let isHard): self.expireChild(identifier, isHard: isHard, &turn)
         case .overflow:
             // A lost mapping change comes again with the next packet; a lost expiry does not.
             for ikeSA in self.context.directory.all { ikeSA.checkChildren(&turn) }
@@ -176,24 +173,29 @@ package final class IKEEngine {
         }
     }
 
-    private func expireChild(_ identifier: SAIdentifier, _ turn: inout Turn) {
+    /// A limit of a CHILD_SA is reached: the soft one asks for a rekeying (RFC 7296 §2.8), the hard one ends it.
+    private func expireChild(_ identifier: SAIdentifier, isHard: Bool, _ turn: inout Turn) {
         // SPIs of outbound halves are the peers' choice: only with its destination does one name a half.
         var owner = self.context.directory.owner(ofChild: identifier.spi)
         if owner?.inboundSPI(ofHalf: identifier) == nil {
             owner = self.context.directory.all.first { $0.inboundSPI(ofHalf: identifier) != nil }
         }
         guard let ikeSA = owner, let spi = ikeSA.inboundSPI(ofHalf: identifier) else { return }
-        ikeSA.deleteChild(spi, .expired, &turn)
+        if isHard { ikeSA.deleteChild(spi, .expired, &turn) } else { ikeSA.rekeyChild(spi, &turn) }
         self.context.touch(ikeSA)
     }
 
     /// Gives all that was touched its next deadline, and drops what is gone.
     private func settle(_ turn: inout Turn) {
-        for spi in self.context.takeTouched() {
-            guard let ikeSA = self.context.directory[spi] else { continue }
-            if ikeSA.isGone { self.context.directory.remove(ikeSA) }
-            self.deadlines.schedule(spi, at: ikeSA.nextDeadline)
-            self.noteFate(of: ikeSA, &turn)
+        // What is done about one may touch others, and itself.
+        while case let touched = self.context.takeTouched(), !touched.isEmpty {
+            for spi in touched {
+                guard let ikeSA = self.context.directory[spi] else { continue }
+                ikeSA.continueAgenda(&turn)
+                if ikeSA.isGone { self.context.directory.remove(ikeSA) }
+                self.deadlines.schedule(spi, at: ikeSA.nextDeadline)
+                self.noteFate(of: ikeSA, &turn)
+            }
         }
     }
 
@@ -213,7 +215,36 @@ package final class IKEEngine {
             return .begun(count: all.count)
         case .terminate(let connection, let uniqueID, let child):
             return self.terminate(connection, uniqueID, child, &turn)
+        case .rekey(let connection, let uniqueID, let child):
+            return self.rekey(connection, uniqueID, child, &turn)
         }
+    }
+
+    private func rekey(
+        _ connection: String, _ uniqueID: UInt64?, _ child: String?, _ turn: inout Turn
+    ) -> CommandAnswer {
+        let meant = self.established(connection, uniqueID)
+        guard !meant.isEmpty else { return self.refuseWithoutIKESA(connection) }
+        let count = meant.reduce(0) { count, ikeSA in
+            self.context.touch(ikeSA)
+            return count + ikeSA.rekeyNow(child: child, &turn)
+        }
+        guard count == 0, let child else { return .begun(count: count) }
+        return .refused("connection '\(connection)' has no CHILD_SA '\(child)' that could be rekeyed")
+    }
+
+    private func established(_ connection: String, _ uniqueID: UInt64?) -> [IKESA] {
+        self.context.directory.all.filter { ikeSA in
+            ikeSA.established != nil && ikeSA.connection.name == connection
+                && (uniqueID == nil || ikeSA.uniqueID == uniqueID)
+        }
+    }
+
+    private func refuseWithoutIKESA(_ connection: String) -> CommandAnswer {
+        let isConfigured = self.context.configuration.connections.contains { $0.name == connection }
+        return .refused(
+            isConfigured
+                ? "connection '\(connection)' has no IKE_SA" : "there is no connection '\(connection)'")
     }
 
     private func terminate(
@@ -222,16 +253,9 @@ package final class IKEEngine {
         // What is only being begun ends as well.
         let isAll = uniqueID == nil && child == nil
         let abandoned = isAll ? self.abandon(connection, &turn) : 0
-        let meant = self.context.directory.all.filter { ikeSA in
-            ikeSA.established != nil && ikeSA.connection.name == connection
-                && (uniqueID == nil || ikeSA.uniqueID == uniqueID)
-        }
+        let meant = self.established(connection, uniqueID)
         guard !meant.isEmpty else {
-            if abandoned > 0 { return .begun(count: abandoned) }
-            let isConfigured = self.context.configuration.connections.contains { $0.name == connection }
-            return .refused(
-                isConfigured
-                    ? "connection '\(connection)' has no IKE_SA" : "there is no connection '\(connection)'")
+            return abandoned > 0 ? .begun(count: abandoned) : self.refuseWithoutIKESA(connection)
         }
         guard let child else {
             for ikeSA in meant { ikeSA.close(.terminated, &turn) }

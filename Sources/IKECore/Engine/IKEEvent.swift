@@ -70,6 +70,8 @@ package enum EndReason: Hashable, Sendable {
     case lostByDataPlane
     /// It was begun for a CHILD_SA that is no more.
     case childless
+    /// The peer does not have it any more.
+    case unknownToPeer
 
     /// A few words for a log line.
     package var text: String {
@@ -84,6 +86,7 @@ package enum EndReason: Hashable, Sendable {
         case .failed(let notify): return notify.name
         case .lostByDataPlane: return "lost by the data plane"
         case .childless: return "the CHILD_SA that it was begun for has ended"
+        case .unknownToPeer: return "the peer does not have it any more"
         }
     }
 }
@@ -112,6 +115,15 @@ package enum IKEEvent: Sendable {
     case authenticationFailed(IKESALabel, peer: Endpoint, identity: Identity)
     /// The peer and we differ about perfect forward secrecy, but the tunnel stays.
     case pfsDiffers(IKESALabel, child: String, ours: [KeyExchangeMethod], theirs: KeyExchangeMethod?)
+    /// A first rekeying showed that both sides can do it.
+    case rekeyingVerified(IKESALabel, child: String)
+    /// The peer refused to rekey a CHILD_SA, or the IKE_SA, or to make another CHILD_SA; what there is stays. True if it
+    /// was only on trial.
+    case rekeyingRefused(IKESALabel, child: String?, NotifyType, isVerification: Bool, Mismatch)
+    /// The peer cannot do at the moment what we ask for in CREATE_CHILD_SA; we ask again soon.
+    case rekeyingPostponed(IKESALabel, child: String?)
+    /// The peer's answer to such a request is of no use.
+    case requestFailed(IKESALabel, child: String?, InitiationFault)
     /// The peer sent an error notify that says why it is not content.
     case peerReported(IKESALabel, NotifyType)
     /// The data plane could not do something.

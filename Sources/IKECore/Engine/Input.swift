@@ -34,6 +34,8 @@ package enum OperatorCommand: Hashable, Sendable {
     case initiate(connection: String, child: String?)
     /// Delete the IKE_SAs of a connection (or the one with this unique ID), or only their CHILD_SAs `child`.
     case terminate(connection: String, uniqueID: UInt64?, child: String?)
+    /// Renew the keys of the IKE_SAs of a connection (or of the one with this unique ID), or of their CHILD_SAs `child`.
+    case rekey(connection: String, uniqueID: UInt64?, child: String?)
     /// Delete everything, and take no new IKE_SAs.
     case shutDown
 }

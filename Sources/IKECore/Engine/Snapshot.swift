@@ -4,7 +4,7 @@ package import IPsecModel
 package struct ChildSASnapshot: Sendable {
     /// The name of its configuration.
     package let name: String
-    /// `installed`, `rekeyed` (its successor takes over) or `deleting`.
+    /// `installed`, `rekeyed` (its successor takes over), `redundant`, `retiring` or `deleting`.
     package let state: String
     /// What the data plane knows of it.
     package let spec: ChildSASpec
@@ -108,7 +108,7 @@ extension IKESA {
                 PathChangeSnapshot(at: $0.at, from: $0.from, to: $0.to, evidence: $0.evidence)
             },
             pathChanges: self.pathChanges, establishedAt: established.establishedAt, since: established.since,
-            rekeyAt: established.rekeyAt,
+            rekeyAt: self.rekeyAt,
             expiresAt: established.expiresAt, rekeyCount: established.rekeyCount,
             lastHeard: self.liveness.lastHeard, livenessDelay: self.connection.livenessDelay,
             unansweredProbes: self.requests.outstanding?.transmissions ?? 0,
@@ -124,6 +124,8 @@ extension ChildSA {
             switch self.state {
             case .installed: "installed"
             case .rekeyed: "rekeyed"
+            case .redundant: "redundant"
+            case .retiring: "retiring"
             case .deleting: "deleting"
             }
         return ChildSASnapshot(

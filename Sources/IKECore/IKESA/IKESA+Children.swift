@@ -105,8 +105,7 @@ extension IKESA {
             negotiated.suite.protection, skD: self.keys.skD, prf: self.keys.prf,
             requesterNonce: negotiated.requesterNonce, answererNonce: negotiated.answererNonce,
             sharedSecret: negotiated.exchanged?.secret)
-        let rekey = try self.context.jittered(
-            configuration.lifetime.rekey, by: configuration.lifetime.jitter)
+        let rekey = self.context.jittered(configuration.lifetime.rekey, by: configuration.lifetime.jitter)
         var spec = ChildSASpec(
             reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
             path: self.path,
@@ -120,28 +119,41 @@ extension IKESA {
         let old = self.children.first { $0.spec.inboundSPI == negotiated.replaces }
         let takesOver = old?.spec.reqid == pending.reqid
         spec.hasOutboundHalf = !takesOver
-        return ChildSA(
+        var child = ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
             rekeyAt: rekey.map { now.advanced(by: $0) },
             expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
             reqidKey: self.reqidKey(negotiated), isOutboundActive: !takesOver,
             activatesAt: takesOver ? now.advanced(by: Self.activationPatience) : nil)
+        if negotiated.replaces == nil { child.verification = self.verification(now: now) }
+        return child
     }
 
     private func finishInstallation(_ pending: PendingAnswer, _ child: ChildSA, _ turn: inout Turn) {
         self.pendingAnswer = nil
         let negotiated = pending.negotiated
+        var child = child
+        if pending.isRedundant {
+            child.wait(until: turn.now.advanced(by: Self.activationPatience))
+        } else if let old = negotiated.replaces {
+            self.noteSuccessor(child.spec.inboundSPI, of: old)
+        }
         self.children.append(child)
         self.context.directory.setOwner(ofChild: child.spec.inboundSPI, self.localSPI)
-        if let old = negotiated.replaces {
-            self.updateChild(old) { $0.state = .rekeyed(successor: child.spec.inboundSPI) }
-        }
         turn.event(
             .childSAInstalled(self.label, child: child.name, child.spec, replacing: negotiated.replaces))
         let answer = self.childPayloads(negotiated, inboundSPI: child.spec.inboundSPI, pending.exchange)
         self.answer(.payloads(pending.prefix + answer), exchange: pending.exchange, pending.arrival, &turn)
         // The path may have moved while the data plane was busy.
         self.moveStragglers(&turn)
+    }
+
+    /// The peer has rekeyed a CHILD_SA.
+    private func noteSuccessor(_ successor: ESPSPI, of old: ESPSPI) {
+        self.updateChild(old) { child in
+            if child.state == .installed { child.state = .rekeyed(successor: successor) }
+        }
+        if self.requestedChild?.replaces == old { self.requestedChild?.collision?.successor = successor }
     }
 
     /// SA, Nr, KE, TSi, TSr (RFC 7296 §1.2, §1.3.1); IKE_AUTH has its nonces in IKE_SA_INIT.
@@ -203,15 +215,19 @@ extension IKESA {
 
     /// Ends a CHILD_SA and tells the peer.
     func deleteChild(_ spi: ESPSPI, _ reason: EndReason, _ turn: inout Turn) {
-        guard let child = self.children.first(where: { $0.spec.inboundSPI == spi }), child.state != .deleting
-        else { return }
+        guard let child = self.child(spi), child.state != .deleting else { return }
+        if case .terminated = reason, self.requestedChild?.replaces == spi {
+            // Its successor may stand on the peer already.
+            self.requestedChild?.isUnwanted = true
+        }
         self.handOverTraffic(of: child, &turn)
         self.removeFromDataPlane(child, reason, &turn)
         self.updateChild(spi) {
             $0.state = .deleting
             $0.activatesAt = nil
         }
-        self.enqueue(.deleteChildren([spi]), &turn)
+        // What retires has its DELETE under way.
+        if child.state != .retiring { self.enqueue(.deleteChildren([spi]), &turn) }
     }
 
     /// The peer deleted a CHILD_SA by its inbound SPI; ours to answer with, or nil if we do not have it.
@@ -219,14 +235,27 @@ extension IKESA {
     /// If our own DELETE is under way, the answer leaves it out (RFC 7296 §1.4.1).
     func peerDeletedChild(outboundSPI: ESPSPI, _ turn: inout Turn) -> ESPSPI? {
         guard let child = self.children.first(where: { $0.spec.outboundSPI == outboundSPI }) else {
+            self.noteUnknownDelete(outboundSPI)
             return nil
         }
-        if child.state == .deleting { return nil }
+        if child.state == .deleting || child.state == .retiring { return nil }
         self.handOverTraffic(of: child, &turn)
-        let reason: EndReason = if case .rekeyed = child.state { .rekeyed } else { .deletedByPeer }
+        let reason: EndReason =
+            switch child.state {
+            case .rekeyed, .redundant: .rekeyed
+            case .installed, .retiring, .deleting: .deletedByPeer
+            }
         self.removeFromDataPlane(child, reason, &turn)
         self.children.removeAll { $0.spec.inboundSPI == child.spec.inboundSPI }
         return child.spec.inboundSPI
+    }
+
+    /// Perhaps it is of the CHILD_SA that the peer has just made for us, and whose SPI we do not have yet.
+    private func noteUnknownDelete(_ spi: ESPSPI) {
+        guard let requested = self.requestedChild, requested.attempt != nil,
+            requested.deletedUnknown.count < RequestedChild.deletedUnknownLimit
+        else { return }
+        self.requestedChild?.deletedUnknown.append(spi)
     }
 
     /// A CHILD_SA is about to end: its successor sends from now on, and one that it was to succeed stays.
@@ -238,7 +267,11 @@ extension IKESA {
     }
 
     /// Our DELETE of these was answered.
-    func forgetDeletedChildren(_ spis: [ESPSPI]) {
+    func forgetDeletedChildren(_ spis: [ESPSPI], _ turn: inout Turn) {
+        for child in self.children where spis.contains(child.spec.inboundSPI) && child.state == .retiring {
+            self.removeFromDataPlane(child, .rekeyed, &turn)
+            self.updateChild(child.spec.inboundSPI) { $0.state = .deleting }
+        }
         self.children.removeAll { $0.state == .deleting && spis.contains($0.spec.inboundSPI) }
     }
 
@@ -248,10 +281,12 @@ extension IKESA {
             if let activatesAt = child.activatesAt, turn.now >= activatesAt {
                 self.activateOutbound(child.spec.inboundSPI, &turn)
             }
-            if let deadline = child.deadline, turn.now >= deadline {
-                self.deleteChild(child.spec.inboundSPI, .expired, &turn)
+            if let expiresAt = child.expiresAt, turn.now >= expiresAt {
+                self.deleteChild(
+                    child.spec.inboundSPI, child.state == .redundant ? .rekeyed : .expired, &turn)
             }
         }
+        self.rekeyDueChildren(&turn)
     }
 
     /// The data plane's events were lost, an expiry perhaps among them: asks for each CHILD_SA whether it stands.
@@ -286,10 +321,14 @@ extension IKESA {
     }
 
     private func reqidKey(_ negotiated: NegotiatedChild) -> ReqIDRegistry.Key {
+        self.reqidKey(negotiated.selectors)
+    }
+
+    /// What the reqid of a CHILD_SA with these selectors goes by.
+    func reqidKey(_ selectors: SelectorNarrowing.Result) -> ReqIDRegistry.Key {
         ReqIDRegistry.Key(
-            connection: self.connection.name, peer: self.established?.peerIdentity,
-            local: negotiated.selectors.local,
-            remote: negotiated.selectors.remote)
+            connection: self.connection.name, peer: self.established?.peerIdentity, local: selectors.local,
+            remote: selectors.remote)
     }
 
     /// The inbound SPI of the CHILD_SA of which `identifier` names one half.

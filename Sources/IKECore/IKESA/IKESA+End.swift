@@ -17,6 +17,9 @@ extension IKESA {
             return
         }
         self.requests.clearQueue()
+        // What the peer made by a rekeying that crossed ours goes with it.
+        if let collision = self.requestedSuccessor?.collision { collision.ikeSA.end(reason, &turn) }
+        self.requestedSuccessor = nil
         self.phase = .closing(until: lastAnswerUntil)
         if case .peerDead = reason { self.phase = .gone }
         // The peer has no answer of ours, and may have no IKE_SA.
@@ -32,6 +35,7 @@ extension IKESA {
         }
         guard self.leave(reason, &turn) else { return }
         self.requests.clearQueue()
+        self.disownSuccessors(&turn)
         let patience = self.context.limits.retransmission.reduce(.zero, +)
         self.phase = .closing(until: turn.now.advanced(by: patience))
         self.enqueue(.deleteIKESA, &turn)
@@ -41,13 +45,14 @@ extension IKESA {
     private func leave(_ reason: EndReason, _ turn: inout Turn) -> Bool {
         switch self.phase {
         case .closing, .gone: return false
-        case .halfOpen: break
+        case .halfOpen, .standby: break
         case .initiating: turn.event(.initiationFailed(self.label, peer: self.path.remote, .ended(reason)))
         case .established: turn.event(.ikeSAEnded(self.label, reason))
         }
         self.context.touch(self)
         self.abandonPendingAnswer(&turn)
         self.abandonRequestedChild(&turn)
+        self.agenda = ExchangeAgenda()
         // What was to be replaced stays: there is nothing in its place.
         self.replaced = []
         for child in self.children { self.removeFromDataPlane(child, reason, &turn) }

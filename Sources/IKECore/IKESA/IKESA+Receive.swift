@@ -120,14 +120,18 @@ extension IKESA {
             return self.processIKEAuth(message, halfOpen, &turn)
         case (.established, .createChildSA):
             // The CHILD_SA of our IKE_AUTH first: it belongs to this IKE_SA, and its policies may be the same.
-            guard self.requestedChild == nil else { return .fault(.temporaryFailure) }
+            guard self.requestedChild?.purpose != .first else { return .fault(.temporaryFailure) }
             return self.processCreateChildSA(message, &turn)
+        case (.standby, .informational): return self.processInformational(message, &turn)
+        case (.standby, .createChildSA):
+            // It is not decided yet whether it takes over.
+            return .fault(.temporaryFailure)
         case (.established, .informational), (.closing, .informational):
             return self.processInformational(message, &turn)
         case (.closing, .createChildSA):
             // Rekeyed or being deleted: whatever it is, not here (RFC 7296 §2.25.2).
             return .fault(.temporaryFailure)
-        case (.halfOpen, _), (.initiating, _), (.established, _), (.closing, _), (.gone, _):
+        case (.halfOpen, _), (.initiating, _), (.standby, _), (.established, _), (.closing, _), (.gone, _):
             // Authenticated, but no exchange that belongs here; IKE_AUTH again among them.
             return .fault(.invalidSyntax)
         }
@@ -151,7 +155,7 @@ extension IKESA {
         let datagrams = self.seal(payloads, exchange: exchange, messageID: messageID, isResponse: true, &turn)
         self.answers.answered(with: datagrams)
         self.transmit(datagrams, from: arrival.destination, to: arrival.source, &turn)
-        if self.requestedChild == nil { self.endReplaced(&turn) }
+        if self.requestedChild?.purpose != .first { self.endReplaced(&turn) }
         if let end { self.end(end, &turn) } else if self.answers.isExhausted { self.close(.expired, &turn) }
     }
 
@@ -187,7 +191,9 @@ extension IKESA {
         case .liveness: break
         case .deleteIKESA, .refuse: self.phase = .gone
         case .authenticate: self.finishAuthentication(message, &turn)
-        case .deleteChildren(let spis): self.forgetDeletedChildren(spis)
+        case .deleteChildren(let spis): self.forgetDeletedChildren(spis, &turn)
+        case .createChild: self.finishCreateChild(message, &turn)
+        case .rekeyIKESA: self.finishRekeyingIKESA(message, &turn)
         }
         self.sendNextRequest(&turn)
     }

@@ -54,8 +54,14 @@ extension IKESA {
 
     /// Sends the next request in line, if none is outstanding.
     func sendNextRequest(_ turn: inout Turn) {
-        guard !self.isGone, let (request, messageID) = self.requests.takeNext() else { return }
-        guard let payloads = self.payloads(of: request, &turn) else { return }
+        while !self.isGone, let (request, messageID) = self.requests.takeNext() {
+            // What has become pointless in line is left out.
+            guard let payloads = self.payloads(of: request, &turn) else { continue }
+            self.send(request, payloads, messageID: messageID, &turn)
+        }
+    }
+
+    private func send(_ request: OwnRequest, _ payloads: [Payload], messageID: UInt32, _ turn: inout Turn) {
         let datagrams = self.seal(
             payloads, exchange: request.exchange, messageID: messageID, isResponse: false, &turn)
         guard !datagrams.isEmpty else { return }
@@ -70,6 +76,8 @@ extension IKESA {
         case .deleteIKESA: return [.delete(.ikeSA)]
         case .deleteChildren(let spis): return [.delete(DeletePayload(esp: spis))]
         case .authenticate: return self.authenticationPayloads(&turn)
+        case .createChild: return self.childPayloads(&turn)
+        case .rekeyIKESA: return self.successorPayloads(&turn)
         case .refuse(let type): return [.notify(NotifyPayload(type)), .delete(.ikeSA)]
         }
     }

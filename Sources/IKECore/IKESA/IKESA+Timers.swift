@@ -10,12 +10,13 @@ extension IKESA {
         case .gone: return nil
         case .halfOpen(let halfOpen): deadlines.append(halfOpen.deadline)
         case .initiating: break
-        case .closing(let until): deadlines.append(until)
+        case .closing(let until), .standby(let until): deadlines.append(until)
         case .established(let established):
             deadlines += [
-                established.expiresAt, self.liveness.deadline, self.keepalive.deadline(on: self.path),
+                established.expiresAt, self.rekeyAt, self.agendaDeadline, self.liveness.deadline,
+                self.keepalive.deadline(on: self.path),
             ]
-            for child in self.children { deadlines += [child.deadline, child.activatesAt] }
+            for child in self.children { deadlines.append(child.deadline) }
         }
         return deadlines.compactMap(\.self).min()
     }
@@ -33,9 +34,13 @@ extension IKESA {
         case .closing(let until):
             self.retransmitIfDue(&turn)
             if turn.now >= until { self.phase = .gone }
+        case .standby(let until):
+            // Nobody took it: the peer gave up what it belonged to.
+            if turn.now >= until { self.phase = .gone }
         case .established(let established):
             self.retransmitIfDue(&turn)
             self.expireIfDue(established, &turn)
+            self.rekeyIfDue(&turn)
             self.probeIfDue(&turn)
             self.tendChildren(&turn)
             self.keepAliveIfDue(&turn)
@@ -61,6 +66,12 @@ extension IKESA {
         self.close(.expired, &turn)
     }
 
+    private func rekeyIfDue(_ turn: inout Turn) {
+        guard self.established != nil, let rekeyAt = self.rekeyAt, turn.now >= rekeyAt else { return }
+        self.rekeyAt = nil
+        self.agenda.add(.rekeyIKESA)
+    }
+
     private func probeIfDue(_ turn: inout Turn) {
         guard self.established != nil, self.liveness.deadlineReached(now: turn.now) else { return }
         // Any request of ours that is under way asks the same question.
@@ -74,9 +85,4 @@ extension IKESA {
         }
         turn.send(KeepaliveTimer.packet, from: self.path.local, to: self.path.remote)
     }
-}
-
-extension ChildSA {
-    /// When it expires; nil if it does not, or is being deleted already.
-    var deadline: Instant? { self.state == .deleting ? nil : self.expiresAt }
 }

@@ -57,6 +57,14 @@ final class IKESA {
     var pendingAnswer: PendingAnswer?
     /// A CHILD_SA that we ask for.
     var requestedChild: RequestedChild?
+    /// New keys that we ask for.
+    var requestedSuccessor: RequestedSuccessor?
+    /// What we are to begin.
+    var agenda = ExchangeAgenda()
+    /// Until then nothing of it is begun.
+    var agendaRestsUntil = Instant.origin
+    /// When the keys are to be renewed; nil means never, or that it has begun.
+    var rekeyAt: Instant?
     /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must
     /// not go before ours stand, or packets would leave in clear.
     var replaced: [Replaced] = []
@@ -102,7 +110,7 @@ final class IKESA {
     var label: IKESALabel {
         switch self.phase {
         case .halfOpen: return IKESALabel(connection: nil, uniqueID: self.uniqueID)
-        case .initiating, .established, .closing, .gone:
+        case .initiating, .standby, .established, .closing, .gone:
             // A refused stranger is of no connection, whatever it said. Whom we call is of the one that we meant.
             let name = self.wasEstablished || self.isOriginalInitiator ? self.connection.name : nil
             return IKESALabel(connection: name, uniqueID: self.uniqueID)
@@ -132,11 +140,16 @@ final class IKESA {
     ///          \--too late--> gone
     ///     initiating --IKE_AUTH verified--> established
     ///         \--refused, no answer--> gone (or closing, if the peer must be told)
+    ///     standby --takes over from the old one--> established
+    ///         \--redundant--> closing
     enum Phase {
         /// Keys exist, but nobody is authenticated.
         case halfOpen(HalfOpen)
         /// The same, and we began it.
         case initiating(Initiating)
+        /// Its keys come from a rekeying, and it is not decided yet whether it takes over (RFC 7296 §2.8.2); it does not
+        /// if nothing is heard until then.
+        case standby(until: Instant)
         /// Both are authenticated.
         case established(Established)
         /// Over, but its last answer, or our DELETE, may have to be sent again until this moment.
@@ -189,8 +202,6 @@ final class IKESA {
         let since: Instant
         /// When it ends if nobody rekeys it; nil means never.
         let expiresAt: Instant?
-        /// When rekeying is due; nil means never.
-        let rekeyAt: Instant?
         /// How often the keys were renewed since IKE_AUTH.
         let rekeyCount: UInt64
     }
@@ -220,6 +231,10 @@ final class IKESA {
         case deleteChildren([ESPSPI])
         /// IKE_AUTH.
         case authenticate
+        /// CREATE_CHILD_SA for a CHILD_SA.
+        case createChild
+        /// CREATE_CHILD_SA for new keys of the IKE_SA.
+        case rekeyIKESA
         /// An error notify and DELETE of the IKE_SA: the peer believes that it stands (RFC 7296 §2.21.2).
         case refuse(NotifyType)
 
@@ -227,6 +242,7 @@ final class IKESA {
         var exchange: ExchangeType {
             switch self {
             case .authenticate: return .ikeAuth
+            case .createChild, .rekeyIKESA: return .createChildSA
             case .liveness, .deleteIKESA, .deleteChildren, .refuse: return .informational
             }
         }

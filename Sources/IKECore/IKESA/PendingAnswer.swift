@@ -28,6 +28,8 @@ struct PendingAnswer {
     var requestID: UInt64
     /// What the data plane works on.
     var stage: Stage
+    /// True if a rekeying of ours that crossed it made the better CHILD_SA (RFC 7296 §2.8.1).
+    var isRedundant = false
 }
 
 /// A CHILD_SA that both sides agree on, before it has an SPI of ours.

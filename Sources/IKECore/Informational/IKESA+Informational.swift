@@ -14,6 +14,7 @@ extension IKESA {
         }
         let deletes = message.payloads.deletes
         if deletes.contains(where: { $0.protocolID == .ike }) {
+            if self.giveWayToDelete(&turn) { return .payloads([]) }
             // The CHILD_SAs go with it, without a DELETE each (RFC 7296 §1.4.1).
             return .lastWords([], .deletedByPeer)
         }

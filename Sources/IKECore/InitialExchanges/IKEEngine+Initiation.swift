@@ -152,7 +152,7 @@ extension IKEEngine {
             return
         }
         switch ikeSA.phase {
-        case .halfOpen, .initiating: return
+        case .halfOpen, .initiating, .standby: return
         case .established:
             // Its CHILD_SA is on its way, or has ended: then it is of no use.
             guard ikeSA.requestedChild == nil else { return }
@@ -169,14 +169,7 @@ extension IKEEngine {
 
     /// Nothing more for a while.
     private func rest(_ name: String, _ turn: inout Turn) {
-        let byte: UInt8
-        do throws(CryptoFault) {
-            byte = try self.context.crypto.bytes(1).first ?? 0
-        } catch {
-            // Chance only spreads attempts.
-            byte = 0
-        }
-        _ = self.keeper.rest(name, chance: Double(byte) / 255, now: turn.now)
+        _ = self.keeper.rest(name, chance: self.context.chance(), now: turn.now)
     }
 
     /// Begins again what has rested long enough.
@@ -233,6 +226,6 @@ extension IKEEngine {
 extension IKESA {
     /// True if it stands with a CHILD_SA of this name.
     fileprivate func has(child name: String) -> Bool {
-        self.established != nil && self.children.contains { $0.name == name && $0.state != .deleting }
+        self.established != nil && self.children.contains { $0.name == name && $0.isCurrent }
     }
 }

@@ -190,10 +190,10 @@ extension IKESA {
         peer: Identity, local: Identity, establishedAt: Instant, rekeyCount: UInt64, now: Instant
     ) -> Established {
         let lifetime = self.connection.lifetime
+        self.rekeyAt = self.context.jittered(lifetime.rekey, by: lifetime.jitter).map { now.advanced(by: $0) }
         return Established(
             peerIdentity: peer, localIdentity: local, establishedAt: establishedAt, since: now,
-            expiresAt: lifetime.hard.map { now.advanced(by: $0) },
-            rekeyAt: lifetime.rekey.map { now.advanced(by: $0) }, rekeyCount: rekeyCount)
+            expiresAt: lifetime.hard.map { now.advanced(by: $0) }, rekeyCount: rekeyCount)
     }
 
     private func beginFirstChild(

@@ -5,30 +5,18 @@ internal import IPsecModel
 extension IKESA {
     /// Keys exist. The request needs an SPI for the CHILD_SA that it asks for.
     func beginAuthentication(for child: ChildConfiguration, _ turn: inout Turn) {
-        let offer = self.offer(of: child)
+        let selectors = self.offeredSelectors(child)
         let key = ReqIDRegistry.Key(
-            connection: self.connection.name, peer: nil, local: offer.local, remote: offer.remote)
+            connection: self.connection.name, peer: nil, local: selectors.local, remote: selectors.remote)
         guard let reqid = self.context.reqids.take(key, configured: child.reqid) else {
             turn.event(.limitReached("reqids", peer: self.path.remote))
             self.fail(.ownFault, &turn)
             return
         }
-        let requestID = self.context.makeRequestID(for: self)
-        self.requestedChild = RequestedChild(
-            configuration: child, reqidKey: key, reqid: reqid, requestID: requestID)
-        turn.ask(
-            .allocateSPI(
-                local: self.path.local.address, remote: self.path.remote.address, reqid: reqid),
-            requestID: requestID)
-    }
-
-    /// The selectors of a CHILD_SA that we ask for.
-    private func offer(of child: ChildConfiguration) -> SelectorNarrowing.Result {
-        SelectorNarrowing.Result(
-            local: SelectorNarrowing.reduced(
-                SelectorNarrowing.resolve(child.localSelectors, self.path.local.address)),
-            remote: SelectorNarrowing.reduced(
-                SelectorNarrowing.resolve(child.remoteSelectors, self.path.remote.address)))
+        self.allocateSPI(
+            for: RequestedChild(
+                purpose: .first, configuration: child, selectors: selectors, reqidKey: key, reqid: reqid,
+                requestID: self.context.makeRequestID(for: self)), &turn)
     }
 
     /// The attempt is over. A peer that has answered our IKE_AUTH believes otherwise, and is told (RFC 7296 §2.21.2).
@@ -72,7 +60,7 @@ extension IKESA {
             let authentication = AuthenticationPayload(
                 method: .sharedKeyMessageIntegrityCode, data: proof.publicBytes)
             return payloads + [.authentication(authentication)]
-                + self.childOffer(requested.configuration, spi: spi)
+                + self.childOffer(requested, spi: spi)
         } catch {
             turn.event(.cryptoFailed(self.label, error))
             self.fail(.ownFault, &turn)
@@ -81,17 +69,16 @@ extension IKESA {
     }
 
     /// SAi2, TSi, TSr. Key exchange methods have no meaning here (RFC 7296 §1.2).
-    private func childOffer(_ child: ChildConfiguration, spi: ESPSPI) -> [Payload] {
-        let proposals = child.proposals.enumerated().map { index, proposal in
+    private func childOffer(_ requested: RequestedChild, spi: ESPSPI) -> [Payload] {
+        let proposals = requested.configuration.proposals.enumerated().map { index, proposal in
             ProposalSubstructure(
                 number: UInt8(clamping: index + 1), protocolID: .esp, spi: spi.bytes,
                 transforms: proposal.offeredInIKEAuth)
         }
-        let selectors = self.offer(of: child)
         return [
             .securityAssociation(SecurityAssociationPayload(proposals: proposals)),
-            .tsInitiator(TrafficSelectorPayload(selectors: selectors.local)),
-            .tsResponder(TrafficSelectorPayload(selectors: selectors.remote)),
+            .tsInitiator(TrafficSelectorPayload(selectors: requested.selectors.local)),
+            .tsResponder(TrafficSelectorPayload(selectors: requested.selectors.remote)),
         ]
     }
 
@@ -139,7 +126,7 @@ extension IKESA {
             }
             try self.verify(identity, authentication, initiating)
             self.establish(identity.identity, begunAt: initiating.begunAt, &turn)
-            try self.beginRequestedChild(payloads, initiating, &turn)
+            try self.installFirstChild(payloads, initiating, &turn)
         } catch {
             guard case .initiating = self.phase else { return self.failFirstChild(error, &turn) }
             self.fail(error, hasAnswer: true, &turn)
@@ -196,161 +183,29 @@ extension IKESA {
         self.close(.failed(notify), &turn)
     }
 
-    // MARK: The CHILD_SA
-
-    private func beginRequestedChild(
+    /// SAr2, TSi, TSr: the CHILD_SA that the IKE_SA was begun for.
+    private func installFirstChild(
         _ payloads: [Payload], _ initiating: Initiating, _ turn: inout Turn
     ) throws(InitiationFault) {
-        guard var requested = self.requestedChild, case .asked(let spi) = requested.stage else { return }
-        guard let answer = payloads.securityAssociation, let tsi = payloads.tsInitiator,
-            let tsr = payloads.tsResponder
-        else {
-            let offered = self.describe(requested.configuration)
-            let refusal = payloads.notifies.first { $0.type.isError }?.type
-            throw refusal.map { .refused($0, offered: offered) }
-                ?? .unusableAnswer("no CHILD_SA and no error")
+        guard let requested = self.requestedChild, case .asked(let spi) = requested.stage else { return }
+        if payloads.securityAssociation == nil,
+            let refusal = payloads.notifies.first(where: { $0.type.isError })
+        {
+            throw .refused(refusal.type, offered: requested.description)
         }
         let choice = ProposalChoice(ours: requested.configuration.proposals, keyExchange: .ignored)
-        guard answer.proposals.count == 1, let chosen = choice.choose(from: answer.proposals),
-            let suite = chosen.espSuite, let outboundSPI = ESPSPI(bytes: chosen.spi), outboundSPI.number > 255
-        else { throw .unusableAnswer("an ESP proposal that we did not offer") }
-        // We are the requester: TSi is our side.
-        let offered = self.offer(of: requested.configuration)
-        guard Self.isNarrowed(tsi, from: offered.local), Self.isNarrowed(tsr, from: offered.remote) else {
-            throw .unusableAnswer("traffic selectors that we did not offer")
-        }
-        let selectors = SelectorNarrowing.Result(
-            local: SelectorNarrowing.reduced(tsi.selectors), remote: SelectorNarrowing.reduced(tsr.selectors))
-        self.register(&requested, selectors)
-        let child: ChildSA
-        do throws(CryptoFault) {
-            child = try self.makeFirstChild(
-                requested, initiating, spi, outboundSPI, suite, selectors, now: turn.now)
-        } catch {
-            turn.event(.cryptoFailed(self.label, error))
-            throw .ownFault
-        }
-        requested.stage = .installing(child)
-        requested.requestID = self.context.makeRequestID(for: self)
-        self.requestedChild = requested
-        turn.ask(.install(child.spec, [.inbound, .outbound, .policies]), requestID: requested.requestID)
-    }
-
-    /// True if the peer has left us something, and nothing that we did not offer (RFC 7296 §2.9).
-    private static func isNarrowed(
-        _ answer: TrafficSelectorPayload, from offered: [TrafficSelector]
-    ) -> Bool {
-        !answer.selectors.isEmpty && answer.unknownSelectors.isEmpty
-            && answer.selectors.count <= SelectorNarrowing.limit
-            && answer.selectors.allSatisfy { one in offered.contains { $0.contains(one) } }
-    }
-
-    /// Now it is known who the peer is and what was agreed: the reqid belongs to that.
-    private func register(_ requested: inout RequestedChild, _ selectors: SelectorNarrowing.Result) {
-        let key = ReqIDRegistry.Key(
-            connection: self.connection.name, peer: self.established?.peerIdentity, local: selectors.local,
-            remote: selectors.remote)
-        requested.reqid = self.context.reqids.rename(requested.reqidKey, to: key) ?? requested.reqid
-        requested.reqidKey = key
-        self.requestedChild = requested
-    }
-
-    private func describe(_ child: ChildConfiguration) -> [String] {
-        let selectors = self.offer(of: child)
-        let list = { (selectors: [TrafficSelector]) in
-            selectors.map(\.description).joined(separator: " ")
-        }
-        return child.proposals.map(\.description)
-            + ["\(child.name): \(list(selectors.local)) === \(list(selectors.remote))"]
-    }
-
-    private func makeFirstChild(
-        _ requested: RequestedChild, _ initiating: Initiating, _ inboundSPI: ESPSPI, _ outboundSPI: ESPSPI,
-        _ suite: ESPSuite, _ selectors: SelectorNarrowing.Result, now: Instant
-    ) throws(CryptoFault) -> ChildSA {
-        let configuration = requested.configuration
-        let keys = try KeySchedule(crypto: self.context.crypto).childKeys(
-            suite.protection, skD: self.keys.skD, prf: self.keys.prf,
-            requesterNonce: initiating.initiatorNonce, answererNonce: initiating.responderNonce,
-            sharedSecret: nil)
-        let rekey = try self.context.jittered(
-            configuration.lifetime.rekey, by: configuration.lifetime.jitter)
-        let spec = ChildSASpec(
-            reqid: requested.reqid, inboundSPI: inboundSPI, outboundSPI: outboundSPI, path: self.path,
-            suite: suite, inboundKeys: keys.fromAnswerer, outboundKeys: keys.fromRequester,
-            localSelectors: selectors.local, remoteSelectors: selectors.remote,
-            ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),
-            mode: configuration.mode,
-            replayWindow: configuration.replayWindow,
-            lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
-            bytes: configuration.bytes, packets: configuration.packets)
-        return ChildSA(
-            name: configuration.name, spec: spec, installedAt: now,
-            rekeyAt: rekey.map { now.advanced(by: $0) },
-            expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
-            reqidKey: requested.reqidKey, isOutboundActive: true, activatesAt: nil)
-    }
-
-    /// The data plane answered for a CHILD_SA that we ask for; false if it was for something else.
-    func receiveForRequestedChild(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) -> Bool {
-        guard let requested = self.requestedChild, requested.requestID == requestID else { return false }
-        switch (requested.stage, reply) {
-        case (.spi, .spi(let spi)):
-            self.requestedChild?.stage = .asked(spi)
-            self.enqueue(.authenticate, &turn)
-        case (.installing(let child), .done): self.finishRequestedChild(child, &turn)
-        case (_, .failed(let fault)):
-            turn.event(.dataPlaneFailed(self.label, fault))
-            if case .installing(let child) = requested.stage {
-                // Nothing of it was installed, but its SPI is still reserved.
-                self.requestedChild?.stage = .asked(child.spec.inboundSPI)
-            }
-            self.giveUpRequestedChild(&turn)
-        case (_, .done), (_, .spi):
-            turn.event(.defect(self.label, "the data plane answered another question"))
-            self.giveUpRequestedChild(&turn)
-        }
-        return true
-    }
-
-    private func finishRequestedChild(_ child: ChildSA, _ turn: inout Turn) {
-        self.requestedChild = nil
-        self.children.append(child)
-        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, self.localSPI)
-        turn.event(.childSAInstalled(self.label, child: child.name, child.spec, replacing: nil))
-        self.endReplaced(&turn)
-        // The path may have moved while the data plane was busy.
-        self.moveStragglers(&turn)
-    }
-
-    private func giveUpRequestedChild(_ turn: inout Turn) {
-        guard self.established == nil else {
-            self.close(.lostByDataPlane, &turn)
-            return
-        }
-        self.fail(.ownFault, &turn)
-    }
-
-    /// Gives back what a CHILD_SA that we ask for holds.
-    func abandonRequestedChild(_ turn: inout Turn) {
-        guard let requested = self.requestedChild else { return }
-        self.requestedChild = nil
-        let isLast = self.context.reqids.release(requested.reqidKey)
-        switch requested.stage {
-        // An SPI that is still to come is given back when it comes.
-        case .spi: return
-        case .asked(let spi): turn.ask(.releaseSPI(spi, local: self.path.local.address))
-        case .installing(let child): turn.ask(.remove(child.spec, withPolicies: isLast))
-        }
+        let agreed = try self.examine(payloads, requested, choice)
+        try self.install(
+            agreed, inboundSPI: spi,
+            ChildIngredients(
+                requesterNonce: initiating.initiatorNonce, answererNonce: initiating.responderNonce,
+                sharedSecret: nil), &turn)
     }
 }
 
 extension Proposal {
-    /// Its transforms without key exchange methods, and with an explicit choice of sequence numbers: a peer that wants
-    /// to see one refuses the proposal otherwise (RFC 7296 §3.3.3).
+    /// Its transforms without key exchange methods.
     fileprivate var offeredInIKEAuth: [Transform] {
-        let kept = self.transforms.filter { $0.type != .keyExchange }
-        let saysNumbers = kept.contains { $0.type == .sequenceNumbers }
-        return saysNumbers ? kept : kept + [.sequenceNumbers(.short)]
+        self.withSequenceNumbers.filter { $0.type != .keyExchange }
     }
 }

@@ -68,6 +68,17 @@ struct RequestWindow<Request> {
         self.queue.removeAll()
     }
 
+    /// Takes all queued requests out.
+    mutating func takeQueue() -> [Request] {
+        defer { self.queue.removeAll() }
+        return self.queue
+    }
+
+    /// Waits for no answer any more; the message ID stays used.
+    mutating func abandonOutstanding() {
+        self.state = .idle
+    }
+
     /// The next request to send and its message ID, if none is outstanding; nil also when the IDs ran out.
     mutating func takeNext() -> (request: Request, messageID: UInt32)? {
         guard case .idle = self.state, !self.queue.isEmpty, self.nextMessageID < .max else { return nil }

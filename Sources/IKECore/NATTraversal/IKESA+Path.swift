@@ -23,7 +23,8 @@ extension IKESA {
                 return
             }
             self.peerSeen(at: arrival.source, by: .ike, &turn)
-        case .gone: return
+        // Its path is that of the IKE_SA which it comes from.
+        case .standby, .gone: return
         }
     }
 

@@ -40,6 +40,25 @@ enum MismatchReport {
             cure: "local_ts = \(list(local))  remote_ts = \(list(remote))")
     }
 
+    /// The peer refused what we offered for a CHILD_SA and does not say what it has.
+    static func refusal(_ requested: RequestedChild, _ offer: ChildOffer, _ type: NotifyType) -> Mismatch {
+        let theirs = ["\(type.name), without saying what it has"]
+        switch type {
+        case .tsUnacceptable:
+            return Mismatch(.trafficSelectors, ours: requested.description, theirs: theirs)
+        case .noProposalChosen, .invalidKEPayload:
+            // In IKE_AUTH it took the same algorithms without groups, so the groups are what differs.
+            let plain = offer.configured.map { proposal in
+                Proposal(.esp, proposal.transforms.filter { $0.type != .keyExchange }).description
+            }
+            let hasGroups = offer.method != nil && !offer.isWidened
+            return Mismatch(
+                .espProposal, ours: offer.proposals.map(\.description), theirs: theirs,
+                cure: hasGroups ? "esp_proposals = \(plain.joined(separator: ","))" : "")
+        default: return Mismatch(.espProposal, ours: offer.proposals.map(\.description), theirs: theirs)
+        }
+    }
+
     /// Each text once: several connections may have the same proposals.
     private static func unique(_ texts: [String]) -> [String] {
         var seen: Set<String> = []

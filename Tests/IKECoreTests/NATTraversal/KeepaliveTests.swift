@@ -13,6 +13,7 @@ import Testing
         let bench = Bench(NATDetectionTests.topology(.gateway, .v4)) { configuration in
             configuration.keepaliveInterval = interval
             configuration.connections[0].livenessDelay = liveness
+            configuration.connections[0].children[0].lifetime.rekey = nil
         }
         try bench.connect()
         return bench

@@ -10,6 +10,7 @@ final class Pair {
     let net: SimNet
     let a: EngineHost
     let b: EngineHost
+    private var lastCommand: UInt64 = 100
 
     /// A is `a.example.org` with 10.1.0.0/24 behind it, and calls B, `b.example.org` with 10.2.0.0/24.
     init(
@@ -79,6 +80,44 @@ final class Pair {
 
     /// How many attempts A has begun.
     var attempts: Int { self.a.events.count { if case .initiating = $0 { true } else { false } } }
+
+    /// What an operator asks of A or B; false if it is refused.
+    @discardableResult
+    func command(_ command: OperatorCommand, of host: EngineHost) -> Bool {
+        self.lastCommand += 1
+        host.feed(.command(commandID: self.lastCommand, command), on: self.net)
+        guard case .begun? = host.answers[self.lastCommand] else { return false }
+        return true
+    }
+
+    /// How many CHILD_SAs both sides have, each with the same keys at both ends; nil if they differ.
+    var agreedChildren: Int? {
+        for (one, other) in [(self.a, self.b), (self.b, self.a)] {
+            for (spi, state) in one.kernel.inbound {
+                let sending = other.kernel.outbound.first { $0.key.spi == spi }?.value
+                guard let sending, sending.suite == state.suite,
+                    sending.keys.encryption.isEqual(to: state.keys.encryption),
+                    sending.keys.integrity.isEqual(to: state.keys.integrity)
+                else { return nil }
+            }
+            let known = Set(one.engine.snapshots.flatMap(\.children).map(\.spec.inboundSPI))
+            guard known == Set(one.kernel.inbound.keys), one.kernel.outbound.count == known.count,
+                one.kernel.reserved.isEmpty
+            else { return nil }
+        }
+        let count = self.a.kernel.inbound.count
+        return count == self.b.kernel.inbound.count ? count : nil
+    }
+
+    /// How many IKE_SAs both sides have, with the same SPIs; nil if they differ, or if something of old ones is left.
+    var agreedIKESAs: Int? {
+        let spis = [self.a, self.b].map { host in
+            Set(host.engine.snapshots.map { [$0.initiatorSPI, $0.responderSPI] })
+        }
+        let counts = [self.a, self.b].map(\.engine.context.directory.count)
+        guard spis[0] == spis[1], counts.allSatisfy({ $0 == spis[0].count }) else { return nil }
+        return spis[0].count
+    }
 
     /// What must be true after every test, whatever happened in it.
     func expectSound(_ location: SourceLocation = #_sourceLocation) {

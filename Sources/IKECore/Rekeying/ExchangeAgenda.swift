@@ -1,0 +1,36 @@
+internal import IPsecModel
+
+/// CREATE_CHILD_SA exchanges that an IKE_SA is to begin, one after the other.
+struct ExchangeAgenda {
+    /// What is to be done.
+    enum Item: Hashable {
+        /// New keys for the IKE_SA (RFC 7296 §1.3.2).
+        case rekeyIKESA
+        /// Another CHILD_SA in place of the one with this inbound SPI (RFC 7296 §1.3.3).
+        case rekeyChild(ESPSPI)
+        /// A CHILD_SA of this configuration (RFC 7296 §1.3.1).
+        case createChild(String)
+        /// A CHILD_SA in place of the one with this inbound SPI, which the peer does not have any more.
+        case supersedeChild(ESPSPI)
+    }
+
+    /// What is to be done, in this order; each once.
+    private(set) var items: [Item] = []
+
+    /// What comes next.
+    var first: Item? { self.items.first }
+
+    /// Puts `item` at the end, unless it is there. What can be in it is bounded by CHILD_SAs and configuration.
+    mutating func add(_ item: Item) {
+        guard !self.items.contains(item) else { return }
+        self.items.append(item)
+    }
+
+    /// It is begun, or need not be done.
+    mutating func remove(_ item: Item) { self.items.removeAll { $0 == item } }
+
+    /// True if CHILD_SAs are still to be created.
+    var hasChildrenToCreate: Bool {
+        self.items.contains { if case .createChild = $0 { true } else { false } }
+    }
+}
