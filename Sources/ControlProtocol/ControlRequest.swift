@@ -8,6 +8,8 @@ package enum ControlRequest: Hashable, Sendable {
     case showSA(SAName)
     /// End the IKE_SAs that are meant, or only their CHILD_SAs called `child`; answered by `TerminateReport`.
     case terminate(SAName, child: String?)
+    /// Renew the keys of the IKE_SAs that are meant, or of their CHILD_SAs called `child`; answered by `RekeyReport`.
+    case rekey(SAName, child: String?)
     /// Begin the IKE_SA of a connection, with its CHILD_SA `child` or the first; answered by `InitiateReport`.
     case initiate(connection: String, child: String?)
     /// Read the configuration file again; answered by `ReloadReport`.
@@ -22,6 +24,7 @@ package enum ControlRequest: Hashable, Sendable {
         case .listSAs: return "sa-list"
         case .showSA: return "sa-show"
         case .terminate: return "terminate"
+        case .rekey: return "rekey"
         case .initiate: return "initiate"
         case .reload: return "reload"
         case .version: return "version"
@@ -90,6 +93,9 @@ extension ControlRequest: Codable {
         case "terminate":
             let child = try fields.decodeIfPresent(String.self, forKey: Key(.child))
             self = .terminate(try Self.name(in: fields), child: child)
+        case "rekey":
+            let child = try fields.decodeIfPresent(String.self, forKey: Key(.child))
+            self = .rekey(try Self.name(in: fields), child: child)
         case "initiate":
             let name = try fields.decode(String.self, forKey: Key(.name))
             self = .initiate(
@@ -123,7 +129,7 @@ extension ControlRequest: Codable {
         switch self {
         case .status, .listSAs, .reload, .version: return [.schema, .command]
         case .showSA: return [.schema, .command, .name]
-        case .terminate, .initiate: return [.schema, .command, .name, .child]
+        case .terminate, .rekey, .initiate: return [.schema, .command, .name, .child]
         }
     }
 
@@ -134,7 +140,7 @@ extension ControlRequest: Codable {
         switch self {
         case .status, .listSAs, .reload, .version: break
         case .showSA(let name): try fields.encode(name.description, forKey: Key(.name))
-        case .terminate(let name, let child):
+        case .terminate(let name, let child), .rekey(let name, let child):
             try fields.encode(name.description, forKey: Key(.name))
             try fields.encodeIfPresent(child, forKey: Key(.child))
         case .initiate(let connection, let child):

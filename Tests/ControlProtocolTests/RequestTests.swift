@@ -14,6 +14,10 @@ struct RequestTests {
             #"{"command":"terminate","name":"hq","schema":1}"#
         ),
         (
+            .rekey(SAName(connection: "hq", id: 3), child: "net"),
+            #"{"child":"net","command":"rekey","name":"hq#3","schema":1}"#
+        ),
+        (
             .initiate(connection: "hq", child: "net"),
             #"{"child":"net","command":"initiate","name":"hq","schema":1}"#
         ),

@@ -68,6 +68,21 @@ struct ReplyOutcomeTests {
                 """)
     }
 
+    @Test func `what is being rekeyed is named`() throws {
+        let command = try parse(RekeyCommand.self, ["rekey", "hq#7", "--child", "net"])
+        #expect(command.request == .rekey(SAName(connection: "hq", id: 7), child: "net"))
+        let report = RekeyReport(rekeying: [
+            RekeyReport.Rekeyed(name: "hq", id: 7),
+            RekeyReport.Rekeyed(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
+        ])
+        #expect(
+            command.outcome(report, .plain).output == """
+                hq#7: IKE_SA is being rekeyed
+                hq#8: CHILD_SA net (SPI in c2a81f07) is being rekeyed
+
+                """)
+    }
+
     @Test func `what is being begun is named, and so is an attempt that is ended`() throws {
         let begin = try parse(InitiateCommand.self, ["initiate", "hq", "--child", "net"])
         #expect(begin.request == .initiate(connection: "hq", child: "net"))

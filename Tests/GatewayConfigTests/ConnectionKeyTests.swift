@@ -140,6 +140,11 @@ struct ConnectionKeyTests {
         #expect(try connection("unique = \(policy.rawValue)").uniqueness == policy)
     }
 
+    @Test func `verify_rekey is on unless it is switched off`() throws {
+        #expect(try connection("encap = yes").verifiesRekeying)
+        #expect(try !connection("verify_rekey = no").verifiesRekeying)
+    }
+
     @Test func `encap and dpd_delay reach the connection`() throws {
         let connection = try connection("encap = yes\ndpd_delay = 30s")
         #expect(connection.forcesEncapsulation)

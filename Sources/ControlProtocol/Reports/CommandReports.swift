@@ -17,6 +17,42 @@ package struct SAReport: Hashable, Sendable, Codable {
     }
 }
 
+/// What is being rekeyed; how it goes is in the next `SAReport`.
+package struct RekeyReport: Hashable, Sendable, Codable {
+    /// An IKE_SA, or one CHILD_SA of it.
+    package struct Rekeyed: Hashable, Sendable, Codable {
+        /// The connection's name.
+        package var name: String
+        /// The IKE_SA's unique ID.
+        package var id: UInt64
+        /// The CHILD_SA's name; nil if the IKE_SA gets new keys.
+        package var child: String?
+        /// The old CHILD_SA's inbound SPI: 8 hexadecimal digits.
+        package var inboundSPI: String?
+
+        /// The IKE_SA `id` of the connection `name`, or a CHILD_SA of it.
+        package init(name: String, id: UInt64, child: String? = nil, inboundSPI: String? = nil) {
+            self.name = name
+            self.id = id
+            self.child = child
+            self.inboundSPI = inboundSPI
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, id, child
+            case inboundSPI = "spi_in"
+        }
+    }
+
+    /// What is being rekeyed.
+    package var rekeying: [Rekeyed]
+
+    /// The rekeying of `rekeying`.
+    package init(rekeying: [Rekeyed]) {
+        self.rekeying = rekeying
+    }
+}
+
 /// What is being ended; the peers have been told or are about to be.
 package struct TerminateReport: Hashable, Sendable, Codable {
     /// An IKE_SA, or one CHILD_SA of it.

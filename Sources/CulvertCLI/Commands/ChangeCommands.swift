@@ -30,6 +30,32 @@ struct TerminateCommand: DaemonCommand {
     }
 }
 
+/// `culvert rekey NAME`.
+struct RekeyCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rekey", abstract: "Renews the keys of IKE_SAs, or of CHILD_SAs of them.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "A connection's name, or NAME#ID for one of its IKE_SAs.")
+    var name: SAName
+
+    @Option(help: "Rekey the CHILD_SAs of this name instead of the IKE_SA.")
+    var child: String?
+
+    var request: ControlRequest { .rekey(self.name, child: self.child) }
+
+    func outcome(_ report: RekeyReport, _ palette: Palette) -> Outcome {
+        let lines = report.rekeying.map { rekeyed in
+            let ikeSA = "\(rekeyed.name)#\(rekeyed.id)"
+            guard let child = rekeyed.child else { return "\(ikeSA): IKE_SA is being rekeyed\n" }
+            let spi = rekeyed.inboundSPI.map { " (SPI in \($0))" } ?? ""
+            return "\(ikeSA): CHILD_SA \(child)\(spi) is being rekeyed\n"
+        }
+        return Outcome(output: lines.joined())
+    }
+}
+
 /// `culvert initiate NAME`.
 struct InitiateCommand: DaemonCommand {
     static let configuration = CommandConfiguration(

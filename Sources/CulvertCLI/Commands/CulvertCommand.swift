@@ -13,8 +13,8 @@ struct CulvertCommand: ParsableCommand {
         version: "culvert \(Release.version)",
         subcommands: [
             StatusCommand.self, SACommand.self, CheckCommand.self, InitiateCommand.self,
-            TerminateCommand.self,
-            ReloadCommand.self, VersionCommand.self,
+            RekeyCommand.self, TerminateCommand.self, ReloadCommand.self,
+            VersionCommand.self,
         ])
 
     @OptionGroup var options: GlobalOptions

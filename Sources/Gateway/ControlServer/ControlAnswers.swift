@@ -25,6 +25,7 @@ final class ControlAnswers {
         case .listSAs: return ControlCodec.line(ControlReply.success(self.listSAs()))
         case .showSA(let name): return ControlCodec.line(self.show(name))
         case .terminate(let name, let child): return ControlCodec.line(self.terminate(name, child))
+        case .rekey(let name, let child): return ControlCodec.line(self.rekey(name, child))
         case .initiate(let connection, let child):
             return ControlCodec.line(self.initiate(connection, child))
         case .reload: return ControlCodec.line(self.session.reload(self.loop))
@@ -74,16 +75,39 @@ final class ControlAnswers {
     }
 
     private func terminate(_ name: SAName, _ child: String?) -> ControlReply<TerminateReport> {
-        let before = self.loop.engine.snapshots.filter { snapshot in
-            snapshot.label.connection == name.connection
-                && (name.id == nil || snapshot.label.uniqueID == name.id)
-        }
+        let before = self.meant(by: name)
         let answer = self.loop.command(
             .terminate(connection: name.connection, uniqueID: name.id, child: child))
         switch answer {
         case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
         case .begun:
             return .success(TerminateReport(terminated: before.flatMap { Self.ended($0, child) }))
+        }
+    }
+
+    private func meant(by name: SAName) -> [IKESASnapshot] {
+        self.loop.engine.snapshots.filter { snapshot in
+            snapshot.label.connection == name.connection
+                && (name.id == nil || snapshot.label.uniqueID == name.id)
+        }
+    }
+
+    private func rekey(_ name: SAName, _ child: String?) -> ControlReply<RekeyReport> {
+        let before = self.meant(by: name)
+        switch self.loop.command(.rekey(connection: name.connection, uniqueID: name.id, child: child)) {
+        case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
+        case .begun:
+            return .success(RekeyReport(rekeying: before.flatMap { Self.rekeyed($0, child) }))
+        }
+    }
+
+    private static func rekeyed(_ snapshot: IKESASnapshot, _ child: String?) -> [RekeyReport.Rekeyed] {
+        let name = snapshot.label.connection ?? ""
+        guard let child else { return [RekeyReport.Rekeyed(name: name, id: snapshot.label.uniqueID)] }
+        return snapshot.children.filter { $0.name == child && $0.state == "installed" }.map {
+            RekeyReport.Rekeyed(
+                name: name, id: snapshot.label.uniqueID, child: child,
+                inboundSPI: $0.spec.inboundSPI.description)
         }
     }
 

@@ -106,6 +106,7 @@ enum ConnectionReader {
         connection.forcesEncapsulation = reader.read("encap", Scalar.boolean) ?? false
         let delay = reader.time("dpd_delay") ?? .zero
         connection.livenessDelay = delay == .zero ? nil : delay
+        connection.verifiesRekeying = reader.read("verify_rekey", Scalar.boolean) ?? true
         connection.fragmentation = reader.read("fragmentation", self.fragmentation(reader)) ?? true
         let names = UniquenessPolicy.allCases.map(\.rawValue)
         let policy = reader.read("unique") { value throws(ValueFault) in
