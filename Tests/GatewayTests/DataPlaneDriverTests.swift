@@ -89,6 +89,36 @@ import Testing
         #expect(self.succeeds(self.perform(.check(Values.child()))) == stands)
     }
 
+    /// Seconds since 1970 of the last packet, at 1,000; how long ago the engine is told that it was.
+    @Test(arguments: [(nil, nil), (1_000, 0), (970, 30), (1_001, nil), (0, 1_000)] as [(UInt64?, Int?)])
+    func `what CHILD_SAs carry is told with its age, unless the clock was set back`(
+        lastUse: UInt64?, age: Int?
+    ) throws {
+        self.plane.counters.inbound.packets = 12
+        self.plane.counters.inbound.lastUse = lastUse
+        self.plane.counters.outbound.lastUse = 999
+        var driver = DataPlaneDriver(dataPlane: self.plane, log: self.log.log())
+        driver.wallClock = { 1_000 }
+        let request = DataPlaneRequest(requestID: 1, operation: .traffic([Values.child()]))
+        guard case .traffic(let traffic)? = driver.perform(request) else {
+            Issue.record("no traffic")
+            return
+        }
+        let expected = ESPTraffic(
+            inboundSPI: Values.child().inboundSPI, packetsIn: 12, lastIn: age.map { .seconds($0) },
+            lastOut: .seconds(1))
+        #expect(traffic == [expected])
+    }
+
+    @Test func `a CHILD_SA that is gone carries nothing, and the others are told`() {
+        self.plane.failing = [.statistics: 3]
+        guard case .traffic(let traffic)? = self.perform(.traffic([Values.child()])) else {
+            Issue.record("no traffic")
+            return
+        }
+        #expect(traffic.isEmpty)
+    }
+
     @Test func `a move is answered, or why it failed`() {
         let move = DataPlaneRequest.Operation.move([Values.child()], to: Values.path(remotePort: 40_000))
         #expect(self.succeeds(self.perform(move)))

@@ -6,6 +6,8 @@ internal import LinuxIO
 struct DataPlaneDriver {
     let dataPlane: any DataPlane
     let log: EventLog
+    /// Seconds since 1970.
+    var wallClock: () -> UInt64 = { Host.wallClockSeconds }
 
     /// The answer, or nil if the engine expects none.
     func perform(_ request: DataPlaneRequest) -> DataPlaneReply? {
@@ -29,12 +31,35 @@ struct DataPlaneDriver {
                 // Only "there is no such state" says that it is gone; anything else says nothing.
                 return error.errno == Errno.noProcess ? .failed(error) : .done
             }
+        case .traffic(let children): return .traffic(self.traffic(of: children))
         case .move(let children, let path):
             do throws(KernelFault) {
                 try self.dataPlane.move(children, to: path)
                 return .done
             } catch { return .failed(error) }
         }
+    }
+
+    private func traffic(of children: [ChildSASpec]) -> [ESPTraffic] {
+        let now = self.wallClock()
+        return children.compactMap { child in
+            do throws(KernelFault) {
+                let counters = try self.dataPlane.statistics(child)
+                return ESPTraffic(
+                    inboundSPI: child.inboundSPI, packetsIn: counters.inbound.packets,
+                    lastIn: Self.age(of: counters.inbound.lastUse, now),
+                    lastOut: Self.age(of: counters.outbound.lastUse, now))
+            } catch {
+                // A half that is gone carries nothing.
+                return nil
+            }
+        }
+    }
+
+    /// Nil if nothing is known, or if the clock was set back since: it must not make a dead peer look alive.
+    private static func age(of lastUse: UInt64?, _ now: UInt64) -> Duration? {
+        guard let lastUse, lastUse <= now else { return nil }
+        return .seconds(Int64(clamping: now - lastUse))
     }
 
     /// All or none: what was done before the step that failed is undone, and nothing else is touched. The

@@ -159,7 +159,7 @@ extension IKESA {
         case (_, .failed(let fault)):
             turn.event(.dataPlaneFailed(self.label, fault))
             self.giveUpRequestedChild(requested, &turn)
-        case (_, .done), (_, .spi):
+        case (_, .done), (_, .spi), (_, .traffic):
             turn.event(.defect(self.label, "the data plane answered another question"))
             self.giveUpRequestedChild(requested, &turn)
         }

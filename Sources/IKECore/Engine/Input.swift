@@ -46,6 +46,8 @@ package enum DataPlaneReply: Sendable {
     case spi(ESPSPI)
     /// It is done.
     case done
+    /// What the CHILD_SAs that were asked for carry; those that are gone are left out.
+    case traffic([ESPTraffic])
     /// It could not be done, and nothing of it was.
     case failed(KernelFault)
 }

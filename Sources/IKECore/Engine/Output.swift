@@ -14,6 +14,8 @@ package struct DataPlaneRequest: Sendable {
         case remove(ChildSASpec, withPolicies: Bool)
         /// Fail if the data plane has the inbound half no more.
         case check(ChildSASpec)
+        /// Tell what these carry: answered by `.traffic`.
+        case traffic([ChildSASpec])
         /// Move all of these to another path: all or none.
         case move([ChildSASpec], to: Path)
     }

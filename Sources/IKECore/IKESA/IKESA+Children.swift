@@ -32,6 +32,7 @@ extension IKESA {
     /// The data plane answered a request of this IKE_SA; false if nobody waits for it any more.
     func receive(_ reply: DataPlaneReply, requestID: UInt64, _ turn: inout Turn) -> Bool {
         if self.receiveForRequestedChild(reply, requestID: requestID, &turn) { return true }
+        if self.receiveTraffic(reply, requestID: requestID, &turn) { return true }
         if var pending = self.pendingAnswer, pending.requestID == requestID {
             self.continueInstallation(&pending, reply, &turn)
             return true
@@ -58,7 +59,7 @@ extension IKESA {
         case (_, .failed(let fault)):
             turn.event(.dataPlaneFailed(self.label, fault))
             self.failInstallation(pending, &turn)
-        case (.spi, .done), (.installing, .spi):
+        case (.spi, .done), (.spi, .traffic), (.installing, .spi), (.installing, .traffic):
             turn.event(.defect(self.label, "the data plane answered another question"))
             self.failInstallation(pending, &turn)
         }

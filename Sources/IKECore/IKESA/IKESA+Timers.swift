@@ -72,13 +72,6 @@ extension IKESA {
         self.agenda.add(.rekeyIKESA)
     }
 
-    private func probeIfDue(_ turn: inout Turn) {
-        guard self.established != nil, self.liveness.deadlineReached(now: turn.now) else { return }
-        // Any request of ours that is under way asks the same question.
-        guard self.requests.isIdle else { return }
-        self.enqueue(.liveness, &turn)
-    }
-
     private func keepAliveIfDue(_ turn: inout Turn) {
         guard self.established != nil, self.keepalive.deadlineReached(on: self.path, now: turn.now) else {
             return

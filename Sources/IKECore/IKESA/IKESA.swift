@@ -77,6 +77,10 @@ final class IKESA {
     var children: [ChildSA] = []
     /// The peer's silence.
     var liveness: LivenessMachine
+    /// The peer's ESP, as the data plane tells of it.
+    var espWatch = ESPWatch()
+    /// A question to the data plane when ESP last came.
+    var pendingLook: UInt64?
     /// Our own silence.
     var keepalive: KeepaliveTimer
 

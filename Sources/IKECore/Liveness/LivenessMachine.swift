@@ -2,13 +2,15 @@ internal import IPsecModel
 
 /// Notices that a peer has been silent for too long (RFC 7296 §2.4).
 ///
-///     quiet --silence--> probing --protected message--> quiet
+///     quiet --silence of IKE--> looking --silence of ESP too--> probing --protected message--> quiet
+///       |                          \--ESP came--> quiet
 ///
-/// The probe is an empty INFORMATIONAL request; that the peer is dead is found by its retransmissions
-/// running out, in `RequestWindow`.
+/// Looking is asking the data plane when ESP last came. The probe is an empty INFORMATIONAL request; that the peer is
+/// dead is found by its retransmissions running out, in `RequestWindow`.
 struct LivenessMachine {
     private enum State {
         case quiet
+        case looking
         case probing
     }
 
@@ -26,9 +28,11 @@ struct LivenessMachine {
 
     /// When to call `deadlineReached`.
     var deadline: Instant? {
-        guard case .quiet = self.state, let delay = self.delay else { return nil }
-        return self.lastHeard.advanced(by: delay)
+        guard case .quiet = self.state else { return nil }
+        return self.endOfPatience
     }
+
+    private var endOfPatience: Instant? { self.delay.map { self.lastHeard.advanced(by: $0) } }
 
     /// A message of the peer verified.
     mutating func heardProtectedMessage(now: Instant) {
@@ -36,9 +40,22 @@ struct LivenessMachine {
         self.state = .quiet
     }
 
-    /// True if a probe is to be sent now.
+    /// True if it is time to look for ESP of the peer; then `looked` must follow.
     mutating func deadlineReached(now: Instant) -> Bool {
         guard let deadline = self.deadline, now >= deadline else { return false }
+        self.state = .looking
+        return true
+    }
+
+    /// ESP of the peer last verified at `moment`, or nobody knows of any: true if a probe is to be sent now.
+    mutating func looked(_ moment: Instant?, now: Instant) -> Bool {
+        if let moment { self.lastHeard = max(self.lastHeard, min(moment, now)) }
+        // A protected message may have been faster than the data plane's answer.
+        guard case .looking = self.state else { return false }
+        guard let endOfPatience = self.endOfPatience, now >= endOfPatience else {
+            self.state = .quiet
+            return false
+        }
         self.state = .probing
         return true
     }

@@ -147,5 +147,6 @@ extension IKESA {
         self.lastPathChange = old.lastPathChange
         self.pathChanges = old.pathChanges
         self.keepalive = old.keepalive
+        self.espWatch = old.espWatch
     }
 }

@@ -102,7 +102,8 @@ import Testing
         let bench = Bench()
         try bench.connect()
         for reply in [
-            DataPlaneReply.done, .spi(ESPSPI(5)), .failed(KernelFault(operation: "x", object: "y", errno: 1)),
+            DataPlaneReply.done, .spi(ESPSPI(5)), .traffic([]),
+            .failed(KernelFault(operation: "x", object: "y", errno: 1)),
         ] {
             bench.gateway.feed(.dataPlane(requestID: 4_711, reply), on: bench.net)
         }

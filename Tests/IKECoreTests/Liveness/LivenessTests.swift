@@ -122,27 +122,47 @@ import Testing
 
     private static let start = Instant(nanoseconds: 5_000_000_000)
 
-    @Test func `quiet becomes probing at the deadline, once`() {
+    private static func after(_ seconds: Int) -> Instant { Self.start.advanced(by: .seconds(seconds)) }
+
+    @Test func `quiet becomes looking at the deadline, once`() {
         var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
-        let deadline = Self.start.advanced(by: .seconds(10))
-        #expect(machine.deadline == deadline)
-        let early = machine.deadlineReached(now: Self.start.advanced(by: .seconds(9)))
-        let due = machine.deadlineReached(now: deadline)
-        #expect(!early)
-        #expect(due)
+        #expect(machine.deadline == Self.after(10))
+        let (early, due) = (
+            machine.deadlineReached(now: Self.after(9)), machine.deadlineReached(now: Self.after(10))
+        )
+        #expect(!early && due)
         #expect(machine.deadline == nil)
-        let again = machine.deadlineReached(now: deadline.advanced(by: .seconds(100)))
+        let again = machine.deadlineReached(now: Self.after(110))
         #expect(!again)
+    }
+
+    /// When ESP came, seen ten seconds after the beginning; whether the peer is asked, and else when the next look is due.
+    @Test(arguments: [(nil, nil), (0, nil), (1, 11), (10, 20), (99, 20)] as [(Int?, Int?)])
+    func `looking becomes probing without ESP in the last ten seconds, else quiet`(esp: Int?, next: Int?) {
+        var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
+        let due = machine.deadlineReached(now: Self.after(10))
+        let probes = machine.looked(esp.map(Self.after), now: Self.after(10))
+        #expect(due && probes == (next == nil))
+        #expect(machine.deadline == next.map(Self.after))
     }
 
     @Test func `probing becomes quiet by a protected message`() {
         var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
-        let due = machine.deadlineReached(now: Self.start.advanced(by: .seconds(10)))
-        #expect(due)
-        let heard = Self.start.advanced(by: .seconds(12))
-        machine.heardProtectedMessage(now: heard)
-        #expect(machine.lastHeard == heard)
-        #expect(machine.deadline == heard.advanced(by: .seconds(10)))
+        let due = machine.deadlineReached(now: Self.after(10))
+        let probes = machine.looked(nil, now: Self.after(10))
+        #expect(due && probes)
+        machine.heardProtectedMessage(now: Self.after(12))
+        #expect(machine.lastHeard == Self.after(12))
+        #expect(machine.deadline == Self.after(22))
+    }
+
+    @Test func `a protected message that comes while we look makes the answer late news`() {
+        var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
+        let due = machine.deadlineReached(now: Self.after(10))
+        machine.heardProtectedMessage(now: Self.after(11))
+        let probes = machine.looked(nil, now: Self.after(12))
+        #expect(due && !probes)
+        #expect(machine.deadline == Self.after(21))
     }
 
     @Test func `time that goes back does not make a peer older`() {

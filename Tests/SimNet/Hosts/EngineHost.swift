@@ -52,6 +52,7 @@ package final class EngineHost: SimHost {
                         socket: socket)), on: net)
             return
         }
+        self.kernel.now = net.now
         // As with UDP_ENCAP, ESP and keepalives stay in the kernel.
         guard !datagram.isKeepalive, let received = self.kernel.receive(datagram, crypto: self.crypto) else {
             return
@@ -64,6 +65,7 @@ package final class EngineHost: SimHost {
 
     /// Sends an inner packet through the CHILD_SA of `reqid`.
     package func say(_ text: String, reqid: UInt32, on net: SimNet) {
+        self.kernel.now = net.now
         guard let datagram = self.kernel.send(text, reqid: reqid, crypto: self.crypto) else { return }
         net.send(datagram, from: self)
     }
@@ -104,6 +106,7 @@ package final class EngineHost: SimHost {
             self.searches += 1
             self.inputs.append(.addresses(searchID: searchID, self.pairs(remote)))
         case .dataPlane(let request):
+            self.kernel.now = net.now
             guard let reply = self.kernel.handle(request.operation) else { return }
             let input = Input.dataPlane(requestID: request.requestID, reply)
             guard self.kernelDelay > .zero else {

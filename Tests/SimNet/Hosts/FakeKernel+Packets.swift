@@ -18,6 +18,7 @@ extension FakeKernel {
         else { return nil }
         guard state.path.usesUDPEncapsulation == (datagram.kind == .udp) else { return nil }
         state.sequence = packet.sequence
+        state.lastUse = self.now
         self.inbound[packet.spi] = state
         let identifier = SAIdentifier(spi: packet.spi, destination: datagram.destination.address)
         var event: DataPlaneEvent?
@@ -34,6 +35,7 @@ extension FakeKernel {
         let (next, overflow) = state.sequence.addingReportingOverflow(1)
         guard !overflow else { return nil }
         state.sequence = next
+        state.lastUse = self.now
         self.outbound[identifier] = state
         let bytes = try? ESPPacket.seal(
             text, spi: identifier.spi, sequence: next, suite: state.suite, keys: state.keys, crypto: crypto)

@@ -20,6 +20,8 @@ package final class FakeKernel {
         package let inboundSPI: ESPSPI
         /// The last sequence number that was sent, or the highest that came.
         package internal(set) var sequence: UInt32 = 0
+        /// When a packet last passed.
+        package internal(set) var lastUse: Instant?
     }
 
     /// What steers packets into a CHILD_SA.
@@ -38,6 +40,7 @@ package final class FakeKernel {
         case install
         case installOutbound
         case move
+        case traffic
     }
 
     /// The halves that receive, by our SPI.
@@ -55,6 +58,12 @@ package final class FakeKernel {
     private var past: [String] = []
     /// Requests that fail from now on.
     package var failing: Set<Kind> = []
+    /// The time, which its host tells it.
+    package var now = Instant.origin
+    /// False for a kernel that counts packets, but does not know when the last one came (Linux before 6.2).
+    package var tellsLastUse = true
+    /// How often it was asked what CHILD_SAs carry.
+    package private(set) var looks = 0
     /// How many moves were made.
     package private(set) var moves = 0
     private var nextSPI: UInt32 = 0xc000_0001
@@ -87,6 +96,10 @@ package final class FakeKernel {
             return nil
         case .check(let child):
             return self.inbound[child.inboundSPI] == nil ? Self.failed("GETSA", errno: 3) : .done
+        case .traffic(let children):
+            self.looks += 1
+            return self.failing.contains(.traffic)
+                ? Self.failed("GETSA") : .traffic(children.compactMap(self.traffic))
         case .move(let children, let path): return self.move(children, to: path)
         }
     }
@@ -177,6 +190,21 @@ package final class FakeKernel {
     /// A hard expiry: the kernel has dropped the state by itself.
     package func expire(inbound spi: ESPSPI) {
         self.inbound[spi] = nil
+    }
+
+    // MARK: Traffic
+
+    private func traffic(of child: ChildSASpec) -> ESPTraffic? {
+        guard let receiving = self.inbound[child.inboundSPI] else { return nil }
+        let sending = self.outbound[Self.outboundIdentifier(child, child.path)]
+        let age = { (state: State?) -> Duration? in
+            guard self.tellsLastUse, let lastUse = state?.lastUse else { return nil }
+            // Whole seconds, as Linux has them.
+            return .seconds(self.now.since(lastUse).wholeSeconds)
+        }
+        return ESPTraffic(
+            inboundSPI: child.inboundSPI, packetsIn: UInt64(receiving.sequence), lastIn: age(receiving),
+            lastOut: age(sending))
     }
 
     // MARK: Move
