@@ -108,7 +108,8 @@ struct FailureMemory {
         case .rekeyed, .replaced: return
         case .deletedByPeer, .terminated, .configurationChanged, .childless, .unknownToPeer:
             if let name = label.connection { self.endings[name] = .orderly }
-        case .peerDead: self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
+        case .peerDead, .lostByPeer:
+            self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
         case .expired: self.add(Failure(at: now, stage: "lifetime", reason: reason.text), label)
         case .lostByDataPlane: self.add(Failure(at: now, stage: "kernel", reason: reason.text), label)
         case .failed:

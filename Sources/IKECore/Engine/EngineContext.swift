@@ -4,6 +4,8 @@ internal import IPsecModel
 final class EngineContext {
     /// Algorithms and randomness.
     let crypto: any CryptoProvider
+    /// Makes our tokens (RFC 6290); nil if nothing would be left of its secret after a crash.
+    private let qcdMaker: QCDTokenMaker?
     /// What is configured now.
     var configuration: GatewayConfiguration
     /// All IKE_SAs.
@@ -31,10 +33,14 @@ final class EngineContext {
         let local: IPAddress
     }
 
-    init(crypto: any CryptoProvider, configuration: GatewayConfiguration) {
+    init(crypto: any CryptoProvider, configuration: GatewayConfiguration, qcdSecret: SecretBytes?) {
         self.crypto = crypto
         self.configuration = configuration
+        self.qcdMaker = qcdSecret.map { QCDTokenMaker(secret: $0) }
     }
+
+    /// Makes our tokens, if we have any to make.
+    var tokenMaker: QCDTokenMaker? { self.configuration.detectsCrashes ? self.qcdMaker : nil }
 
     /// Every limit on what a peer can make us hold.
     var limits: IKELimits { self.configuration.limits }

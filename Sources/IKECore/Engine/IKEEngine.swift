@@ -13,12 +13,19 @@ package final class IKEEngine {
     var initiations: [IKESPI: Initiation] = [:]
     /// Connections that are to stand, and what is done about it.
     var keeper = ConnectionKeeper()
-    private var courtesy = CourtesyBudget(perSecond: 10)
+    var courtesy = CourtesyBudget(perSecond: 10)
+    /// Tokens help peers, all of which may ask at once after a crash; yet who asks for them must not get many (RFC 6290 §9.3).
+    var tokens = CourtesyBudget(perSecond: 100)
+    /// What may be said of CHILD_SAs without proof and is looked at.
+    var hints = CourtesyBudget(perSecond: 10)
     private(set) var isShuttingDown = false
 
-    /// An engine without IKE_SAs.
-    package init(configuration: GatewayConfiguration, crypto: any CryptoProvider) {
-        self.context = EngineContext(crypto: crypto, configuration: configuration)
+    /// An engine without IKE_SAs. `qcdSecret` is what its predecessor had, so that peers believe that it has lost their
+    /// IKE_SAs (RFC 6290 §5.1); without it, it makes no tokens.
+    package init(
+        configuration: GatewayConfiguration, crypto: any CryptoProvider, qcdSecret: SecretBytes? = nil
+    ) {
+        self.context = EngineContext(crypto: crypto, configuration: configuration, qcdSecret: qcdSecret)
         self.cookies = CookieJar(lifetime: configuration.limits.cookieSecretLifetime)
     }
 
@@ -98,10 +105,11 @@ package final class IKEEngine {
             self.receiveInitial(message, arrival, &turn)
             return
         }
+        guard !self.receiveInvalidSPI(message, arrival, &turn) else { return }
         // The I flag is set by the original initiator: then the other SPI is ours.
         let ours = header.flags.contains(.initiator) ? header.responderSPI : header.initiatorSPI
         guard let ikeSA = self.context.directory[ours] else {
-            self.refuseUnknownSPI(header, arrival, &turn)
+            self.refuseUnknownSPI(message, arrival, &turn)
             return
         }
         ikeSA.receive(message, arrival, &turn)
@@ -122,14 +130,6 @@ package final class IKEEngine {
         }
         IKESAInitResponder(context: self.context, message: message, arrival: arrival)
             .respond(cookies: &self.cookies, &turn)
-    }
-
-    /// A request for an IKE_SA that we do not have: unprotected, so it is only a hint (RFC 7296 §2.21.4).
-    private func refuseUnknownSPI(_ header: IKEHeader, _ arrival: Arrival, _ turn: inout Turn) {
-        self.context.counters.drop(.unknownSPI)
-        guard !header.flags.contains(.response), self.courtesy.spend(now: turn.now) else { return }
-        StatelessAnswer(request: header, arrival: arrival)
-            .send([.notify(NotifyPayload(.invalidIKESPI))], &turn)
     }
 
     // MARK: Time and data plane

@@ -60,6 +60,8 @@ package enum EndReason: Hashable, Sendable {
     case expired
     /// The peer did not answer.
     case peerDead
+    /// The peer has crashed and started anew, as its token proves (RFC 6290).
+    case lostByPeer
     /// The peer came back without knowing it (INITIAL_CONTACT), or a newer IKE_SA replaced it.
     case replaced
     /// The connection is no longer configured, or configured differently.
@@ -81,6 +83,7 @@ package enum EndReason: Hashable, Sendable {
         case .rekeyed: return "replaced by rekeying"
         case .expired: return "lifetime over"
         case .peerDead: return "the peer does not answer"
+        case .lostByPeer: return "the peer has started anew and lost it"
         case .replaced: return "replaced by a newer IKE_SA of the same peer"
         case .configurationChanged: return "its configuration changed"
         case .failed(let notify): return notify.name

@@ -21,7 +21,8 @@ extension IKESA {
         if let collision = self.requestedSuccessor?.collision { collision.ikeSA.end(reason, &turn) }
         self.requestedSuccessor = nil
         self.phase = .closing(until: lastAnswerUntil)
-        if case .peerDead = reason { self.phase = .gone }
+        // Nobody is left to whom an answer could be repeated.
+        if reason == .peerDead || reason == .lostByPeer { self.phase = .gone }
         // The peer has no answer of ours, and may have no IKE_SA.
         if wasInitiating { self.phase = .gone }
         if case .replaced = reason { self.phase = .gone }

@@ -13,6 +13,10 @@ extension IKESA {
             self.context.counters.drop(.wrongExchange)
             return
         }
+        guard message.protection != .none else {
+            self.receiveUnprotected(message, &turn)
+            return
+        }
         guard self.isWanted(message.header) else { return }
         do throws(OpeningFault) {
             guard let opened = try self.open(message, now: turn.now) else { return }
@@ -188,7 +192,7 @@ extension IKESA {
             return
         }
         switch request {
-        case .liveness: break
+        case .liveness, .presentToken: break
         case .deleteIKESA, .refuse: self.phase = .gone
         case .authenticate: self.finishAuthentication(message, &turn)
         case .deleteChildren(let spis): self.forgetDeletedChildren(spis, &turn)

@@ -73,6 +73,7 @@ extension IKESA {
     private func payloads(of request: OwnRequest, _ turn: inout Turn) -> [Payload]? {
         switch request {
         case .liveness: return []
+        case .presentToken: return self.ownToken(&turn)
         case .deleteIKESA: return [.delete(.ikeSA)]
         case .deleteChildren(let spis): return [.delete(DeletePayload(esp: spis))]
         case .authenticate: return self.authenticationPayloads(&turn)

@@ -81,6 +81,8 @@ final class IKESA {
     var espWatch = ESPWatch()
     /// A question to the data plane when ESP last came.
     var pendingLook: UInt64?
+    /// By what the peer proves that it has lost this IKE_SA (RFC 6290); nil if it cannot.
+    var peerToken: QCDFingerprint?
     /// Our own silence.
     var keepalive: KeepaliveTimer
 
@@ -239,6 +241,8 @@ final class IKESA {
         case createChild
         /// CREATE_CHILD_SA for new keys of the IKE_SA.
         case rekeyIKESA
+        /// Our token of this IKE_SA (RFC 6290 §4.3).
+        case presentToken
         /// An error notify and DELETE of the IKE_SA: the peer believes that it stands (RFC 7296 §2.21.2).
         case refuse(NotifyType)
 
@@ -247,7 +251,7 @@ final class IKESA {
             switch self {
             case .authenticate: return .ikeAuth
             case .createChild, .rekeyIKESA: return .createChildSA
-            case .liveness, .deleteIKESA, .deleteChildren, .refuse: return .informational
+            case .liveness, .deleteIKESA, .deleteChildren, .presentToken, .refuse: return .informational
             }
         }
     }

@@ -12,6 +12,7 @@ extension IKESA {
             // RFC 7296 §2.21.2: the initiator may refuse us this way, after our IKE_AUTH answer.
             return .lastWords([], .failed(.authenticationFailed))
         }
+        self.takeToken(message.payloads, &turn)
         let deletes = message.payloads.deletes
         if deletes.contains(where: { $0.protocolID == .ike }) {
             if self.giveWayToDelete(&turn) { return .payloads([]) }

@@ -40,7 +40,9 @@ extension IKESA {
             return .fault(.authenticationFailed)
         }
         self.establish(verified, peer: identity.identity, &turn)
-        return self.beginFirstChild(message, halfOpen, prefix: verified.answer, &turn)
+        self.takeToken(message.payloads, &turn)
+        let prefix = verified.answer + self.ownToken(&turn)
+        return self.beginFirstChild(message, halfOpen, prefix: prefix, &turn)
     }
 
     private enum AuthRefusal: Error {

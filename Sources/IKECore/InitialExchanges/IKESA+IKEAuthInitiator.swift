@@ -36,7 +36,7 @@ extension IKESA {
 
     // MARK: The request
 
-    /// IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr; nil if it cannot be made, which ends the attempt.
+    /// IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, [N(QCD_TOKEN)], SAi2, TSi, TSr; nil if it cannot be made, which ends the attempt.
     func authenticationPayloads(_ turn: inout Turn) -> [Payload]? {
         guard case .initiating(let initiating) = self.phase, let requested = self.requestedChild,
             case .asked(let spi) = requested.stage
@@ -59,7 +59,7 @@ extension IKESA {
             }
             let authentication = AuthenticationPayload(
                 method: .sharedKeyMessageIntegrityCode, data: proof.publicBytes)
-            return payloads + [.authentication(authentication)]
+            return payloads + [.authentication(authentication)] + self.ownToken(&turn)
                 + self.childOffer(requested, spi: spi)
         } catch {
             turn.event(.cryptoFailed(self.label, error))
@@ -126,6 +126,7 @@ extension IKESA {
             }
             try self.verify(identity, authentication, initiating)
             self.establish(identity.identity, begunAt: initiating.begunAt, &turn)
+            self.takeToken(payloads, &turn)
             try self.installFirstChild(payloads, initiating, &turn)
         } catch {
             guard case .initiating = self.phase else { return self.failFirstChild(error, &turn) }

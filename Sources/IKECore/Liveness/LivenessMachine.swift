@@ -4,6 +4,7 @@ internal import IPsecModel
 ///
 ///     quiet --silence of IKE--> looking --silence of ESP too--> probing --protected message--> quiet
 ///       |                          \--ESP came--> quiet
+///       \--hint that the peer has lost the IKE_SA--> probing
 ///
 /// Looking is asking the data plane when ESP last came. The probe is an empty INFORMATIONAL request; that the peer is
 /// dead is found by its retransmissions running out, in `RequestWindow`.
@@ -19,6 +20,11 @@ struct LivenessMachine {
     private(set) var lastHeard: Instant
     /// Silence after which we probe; nil means never.
     private let delay: Duration?
+    /// Until then hints are not heard.
+    private var deafUntil = Instant.origin
+
+    /// Between two probes for hints.
+    static let deafness: Duration = .seconds(10)
 
     /// A machine that has just heard the peer.
     init(delay: Duration?, now: Instant) {
@@ -58,5 +64,19 @@ struct LivenessMachine {
         }
         self.state = .probing
         return true
+    }
+
+    /// Something unprotected says that the peer does not know the IKE_SA: true if a probe is to be sent now. Whether or
+    /// not ESP flows, and without a delay as well, since only the peer's IKE can say that this is false (RFC 7296 §2.4).
+    mutating func hinted(now: Instant) -> Bool {
+        switch self.state {
+        case .probing: return false
+        case .quiet, .looking:
+            // Anybody can give hints all day long.
+            guard now >= self.deafUntil else { return false }
+            self.deafUntil = now.advanced(by: Self.deafness)
+            self.state = .probing
+            return true
+        }
     }
 }

@@ -59,6 +59,7 @@ extension IKESA {
         do throws(InitiationFault) {
             let successor = try self.makeSuccessor(message.payloads, requested, attempt, &turn)
             self.requestedSuccessor = nil
+            successor.takeToken(message.payloads, &turn)
             self.context.directory.add(successor, initial: nil)
             self.context.touch(successor)
             guard !requested.isUnwanted else {

@@ -43,7 +43,7 @@ extension IKESA {
                 self.requestedSuccessor = nil
                 self.handOver(to: made.ikeSA, &turn)
             }
-            return .payloads(made.answer)
+            return .payloads(made.answer + made.ikeSA.ownToken(&turn))
         } catch {
             return self.refuse(error, &turn)
         }
@@ -54,7 +54,7 @@ extension IKESA {
     private var canBeRekeyed: Bool {
         guard self.requestedChild == nil, self.requestedSuccessor?.collision == nil else { return false }
         switch self.requests.outstanding?.request {
-        case nil, .liveness?, .rekeyIKESA?: return true
+        case nil, .liveness?, .presentToken?, .rekeyIKESA?: return true
         case .deleteIKESA?, .deleteChildren?, .authenticate?, .refuse?, .createChild?: return false
         }
     }
@@ -119,6 +119,7 @@ extension IKESA {
         turn.event(.ikeSARekeyed(self.label, successor: successor.label, suite: successor.keys.suite))
         // What is in line and not sent yet concerns CHILD_SAs, which have another IKE_SA now.
         for request in self.requests.takeQueue() { successor.enqueue(request, &turn) }
+        successor.presentToken(afterRekeying: self, &turn)
         // Nothing of the CHILD_SAs ends here, so this is not `end`.
         let patience = self.context.limits.retransmission.reduce(.zero, +)
         self.phase = .closing(until: turn.now.advanced(by: patience))

@@ -229,6 +229,8 @@ package struct GatewayConfiguration: Sendable {
     package var secrets: [SharedSecret] = []
     /// Silence after which a keepalive is due when we are behind a NAT (RFC 3948 §4); nil means never.
     package var keepaliveInterval: Duration? = .seconds(20)
+    /// Make and take tokens that prove a crash (RFC 6290).
+    package var detectsCrashes = true
 
     /// An empty configuration: nobody may connect.
     package init() {}

@@ -165,6 +165,16 @@ import Testing
         #expect(machine.deadline == Self.after(21))
     }
 
+    @Test(arguments: [10, nil] as [Int?])
+    func `a hint makes us ask at once, and not again for ten seconds`(delay: Int?) {
+        var machine = LivenessMachine(delay: delay.map { .seconds($0) }, now: Self.start)
+        let (first, second) = (machine.hinted(now: Self.start), machine.hinted(now: Self.after(1)))
+        #expect(first && !second)
+        machine.heardProtectedMessage(now: Self.after(1))
+        let (early, later) = (machine.hinted(now: Self.after(9)), machine.hinted(now: Self.after(10)))
+        #expect(!early && later)
+    }
+
     @Test func `time that goes back does not make a peer older`() {
         var machine = LivenessMachine(delay: .seconds(10), now: Self.start)
         machine.heardProtectedMessage(now: .origin)

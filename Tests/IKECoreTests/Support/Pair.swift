@@ -8,9 +8,10 @@ import Testing
 /// Two gateways with an engine each, of which the one called A begins.
 final class Pair {
     let net: SimNet
-    let a: EngineHost
-    let b: EngineHost
+    var a: EngineHost
+    var b: EngineHost
     private var lastCommand: UInt64 = 100
+    private var restarts: UInt64 = 0
 
     /// A is `a.example.org` with 10.1.0.0/24 behind it, and calls B, `b.example.org` with 10.2.0.0/24.
     init(
@@ -48,6 +49,23 @@ final class Pair {
         ]
         configuration.connections[0].children[0].startAction = .start
         return configuration
+    }
+
+    /// A host crashes and starts anew, with nothing but its configuration and what it keeps on disk.
+    func restart(
+        _ host: ReferenceWritableKeyPath<Pair, EngineHost>,
+        configuration change: (inout GatewayConfiguration) -> Void = { _ in }
+    ) {
+        let old = self[keyPath: host]
+        var configuration = old.engine.context.configuration
+        change(&configuration)
+        self.restarts += 1
+        let new = EngineHost(
+            addresses: old.addresses, configuration: configuration,
+            seed: self.net.seed &* 11 &+ self.restarts, firstSPI: 0xd000_0001 + UInt32(self.restarts) << 16)
+        self[keyPath: host] = new
+        self.net.replace(old, with: new)
+        new.feed(.started, on: self.net)
     }
 
     /// A's packets can come and go: it begins.

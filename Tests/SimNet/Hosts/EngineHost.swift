@@ -29,12 +29,17 @@ package final class EngineHost: SimHost {
     private var inputs: [Input] = []
     private var isBusy = false
 
-    /// A gateway at `addresses`.
-    package init(addresses: [IPAddress], configuration: GatewayConfiguration, seed: UInt64 = 2) {
+    /// A gateway at `addresses`. What starts anew at the same addresses has the same secret for its QCD tokens.
+    package init(
+        addresses: [IPAddress], configuration: GatewayConfiguration, seed: UInt64 = 2,
+        firstSPI: UInt32 = 0xc000_0001
+    ) {
         self.addresses = addresses
-        self.kernel = FakeKernel()
+        self.kernel = FakeKernel(firstSPI: firstSPI)
         self.crypto = SeededCrypto(seed: seed)
-        self.engine = IKEEngine(configuration: configuration, crypto: self.crypto)
+        self.engine = IKEEngine(
+            configuration: configuration, crypto: self.crypto,
+            qcdSecret: SecretBytes(copying: Array("QCD".utf8) + addresses.flatMap(\.bytes)))
     }
 
     package var nextDeadline: Instant? { self.engine.nextDeadline }

@@ -66,10 +66,12 @@ package final class FakeKernel {
     package private(set) var looks = 0
     /// How many moves were made.
     package private(set) var moves = 0
-    private var nextSPI: UInt32 = 0xc000_0001
+    private var nextSPI: UInt32
 
-    /// A kernel without states.
-    package init() {}
+    /// A kernel without states. One that starts anew must have other SPIs than before, as chance would have it.
+    package init(firstSPI: UInt32 = 0xc000_0001) {
+        self.nextSPI = firstSPI
+    }
 
     /// True if nothing is left of anything.
     package var isEmpty: Bool {

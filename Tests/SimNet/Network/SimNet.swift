@@ -50,7 +50,7 @@ package final class SimNet {
     }
 
     private struct Attachment {
-        let host: any SimHost
+        var host: any SimHost
         /// From the host outwards.
         let nats: [SimNAT]
     }
@@ -82,6 +82,13 @@ package final class SimNet {
     /// Connects a host, behind `nats` from the innermost outwards.
     package func attach(_ host: any SimHost, behind nats: [SimNAT] = []) {
         self.attachments.append(Attachment(host: host, nats: nats))
+    }
+
+    /// Another host has the place of `old`, behind the same NATs: the machine has started anew.
+    package func replace(_ old: any SimHost, with new: any SimHost) {
+        for index in self.attachments.indices where self.attachments[index].host === old {
+            self.attachments[index].host = new
+        }
     }
 
     /// A host sends a packet.

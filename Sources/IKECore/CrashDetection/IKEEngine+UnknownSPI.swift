@@ -1,0 +1,57 @@
+internal import IKEWire
+internal import IPsecModel
+
+// Messages and packets of SAs that one side does not have (RFC 7296 §1.5, §2.21.4; RFC 6290 §4.5).
+extension IKEEngine {
+    /// A message for an IKE_SA that we do not have. A request is told so, with our token if its sender seems to have had an
+    /// IKE_SA with us: a message that is protected.
+    func refuseUnknownSPI(_ message: DecodedMessage, _ arrival: Arrival, _ turn: inout Turn) {
+        self.context.counters.drop(.unknownSPI)
+        let header = message.header
+        guard !header.flags.contains(.response) else { return }
+        let mayHaveToken = message.protection != .none && self.context.tokenMaker != nil
+        guard mayHaveToken ? self.tokens.spend(now: turn.now) : self.courtesy.spend(now: turn.now),
+            !self.knows(header)
+        else { return }
+        var payloads: [Payload] = [.notify(NotifyPayload(.invalidIKESPI))]
+        if mayHaveToken { payloads += self.token(for: header, &turn) }
+        StatelessAnswer(request: header, arrival: arrival).send(payloads, &turn)
+    }
+
+    /// Somebody says, without proof, that our ESP comes with an SPI that he does not know, in a message that is of no IKE_SA: its
+    /// IKE SPIs mean nothing (RFC 7296 §1.5). False if the message is none such.
+    func receiveInvalidSPI(_ message: DecodedMessage, _ arrival: Arrival, _ turn: inout Turn) -> Bool {
+        guard message.protection == .none, message.header.exchange == .informational,
+            !message.header.flags.contains(.response), let notify = message.payloads.notify(.invalidSPI)
+        else { return false }
+        self.context.counters.drop(.unprotected)
+        guard let spi = ESPSPI(bytes: notify.data), self.hints.spend(now: turn.now) else { return true }
+        let meant = self.context.directory.all.first { ikeSA in
+            ikeSA.path.remote.address == arrival.source.address
+                && ikeSA.children.contains { $0.spec.outboundSPI == spi }
+        }
+        meant?.peerMayBeGone(&turn)
+        return true
+    }
+
+    private func token(for header: IKEHeader, _ turn: inout Turn) -> [Payload] {
+        do throws(CryptoFault) {
+            let token = try self.context.tokenMaker?.token(
+                initiatorSPI: header.initiatorSPI, responderSPI: header.responderSPI,
+                crypto: self.context.crypto)
+            return token.map { [.notify(NotifyPayload(.quickCrashDetection, data: $0))] } ?? []
+        } catch {
+            turn.event(.cryptoFailed(nil, error))
+            return []
+        }
+    }
+
+    /// True if one of the SPIs is of an IKE_SA of ours, or of one that is being made: "A token maker MUST NOT send a valid QCD
+    /// token in an unprotected message for an existing IKE SA" (RFC 6290 §9.2). That the I flag is wrong makes it none other.
+    private func knows(_ header: IKEHeader) -> Bool {
+        [header.initiatorSPI, header.responderSPI].contains { spi in
+            self.context.directory[spi] != nil || self.initiations[spi] != nil
+                || self.context.directory.all.contains { $0.requestedSuccessor?.spi == spi }
+        }
+    }
+}
