@@ -15,11 +15,14 @@ package struct Daemon: Sendable {
         package var configurationPath: String
         /// The control socket.
         package var socketPath: String
+        /// Where what must outlive the daemon is kept.
+        package var stateFolder: String
 
         /// Options with these paths.
-        package init(configurationPath: String, socketPath: String) {
+        package init(configurationPath: String, socketPath: String, stateFolder: String) {
             self.configurationPath = configurationPath
             self.socketPath = socketPath
+            self.stateFolder = stateFolder
         }
     }
 
@@ -41,7 +44,9 @@ package struct Daemon: Sendable {
     package func run() throws(StartupError) {
         try self.prepareProcess()
         let lock = try InstanceLock(socketPath: self.options.socketPath)
-        let startup = try Startup(configurationPath: self.options.configurationPath, log: self.log)
+        let startup = try Startup(
+            configurationPath: self.options.configurationPath, stateFolder: self.options.stateFolder,
+            log: self.log)
         let outcome = Outcome()
         MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { eventLoop in
             let gateway = NIOLoopBound(

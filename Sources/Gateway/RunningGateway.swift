@@ -25,7 +25,9 @@ final class RunningGateway {
         self.session = Session(
             file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason,
             encapsulatesAll: startup.plane.requiresEncapsulation, log: log)
-        let engine = IKEEngine(configuration: self.session.configuration, crypto: OpenSSLProvider())
+        let engine = IKEEngine(
+            configuration: self.session.configuration, crypto: OpenSSLProvider(),
+            qcdSecret: startup.crashSecret)
         self.loop = ControlLoop(
             engine: engine, dataPlane: startup.plane.plane, outlet: startup.sockets, eventLoop: eventLoop,
             mark: startup.plane.mark, log: log)

@@ -10,10 +10,12 @@ struct Startup {
     let sockets: SocketSet
     let plane: ChosenDataPlane
     let startedAt: Instant
+    /// By what our peers know after a crash that it was us; nil if it cannot be kept.
+    let crashSecret: SecretBytes?
 
     /// Reads the configuration, chooses a data plane, binds the sockets, then opens the data plane and clears it of what
     /// a crashed daemon left: the sockets show that no other is alive in this network namespace.
-    init(configurationPath: String, log: EventLog) throws(StartupError) {
+    init(configurationPath: String, stateFolder: String, log: EventLog) throws(StartupError) {
         self.startedAt = ControlLoop.now()
         // Without CAP_DAC_OVERRIDE from here on: what can be read now can be read again on reload.
         try Self.keepOnly([.networkAdministration, .privilegedPorts, .rawSockets])
@@ -22,6 +24,7 @@ struct Startup {
                 "programming the kernel needs the capability CAP_NET_ADMIN: run culvertd as root")
         }
         self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
+        self.crashSecret = CrashSecret.load(from: stateFolder, log: log)
         let chooser = DataPlaneChooser(log: log, configuration: self.file.configuration)
         let choice = try chooser.choose()
         self.sockets = try SocketSet(kernelTakesESP: choice.isKernel, log: log)

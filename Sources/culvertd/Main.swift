@@ -19,6 +19,10 @@ struct Culvertd: ParsableCommand {
     var socket = ControlSchema.defaultSocketPath
 
     @Option(
+        help: "The directory for what outlives culvertd: the secret by which peers know that it has crashed.")
+    var state = "/var/lib/culvert"
+
+    @Option(
         help: "trace, debug, info, notice, warning, error or critical.",
         transform: { text in
             guard let level = Logger.Level(rawValue: text) else {
@@ -35,7 +39,9 @@ struct Culvertd: ParsableCommand {
             LineLogHandler(level: self.logLevel, isJournal: isJournal)
         }
         try Daemon(
-            options: Daemon.Options(configurationPath: self.config, socketPath: self.socket), logger: logger
+            options: Daemon.Options(
+                configurationPath: self.config, socketPath: self.socket, stateFolder: self.state),
+            logger: logger
         ).run()
     }
 }

@@ -10,6 +10,12 @@ struct TopKeyTests {
         #expect(configuration.dataPlane == .auto)
         #expect(configuration.limits == IKELimits())
         #expect(configuration.keepaliveInterval == .seconds(20))
+        #expect(configuration.detectsCrashes)
+    }
+
+    @Test(arguments: [("yes", true), ("no", false)])
+    func `crash detection can be switched off`(_ value: String, _ isOn: Bool) throws {
+        #expect(try configuration(site(top: "crash_detection = \(value)")).detectsCrashes == isOn)
     }
 
     @Test(arguments: DataPlaneChoice.allCases)

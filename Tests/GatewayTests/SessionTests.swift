@@ -2,6 +2,7 @@ import ControlProtocol
 import Foundation
 import IKECore
 import IPsecModel
+import LinuxIO
 import SimNet
 import Testing
 @testable import Gateway
@@ -13,6 +14,24 @@ import Testing
         case .success(let report): return report
         case .failure(let error): throw error
         }
+    }
+
+    /// Errno 111 and 113: connection refused, no route to host.
+    @Test(arguments: [111, 113] as [Int32])
+    func `a send that fails, as after an ICMP error, ends nothing, and the answer goes out later`(
+        errno: Int32
+    ) throws {
+        let site = try Site()
+        try site.connect()
+        site.failSending(IOFault(operation: "send", object: "peer", errno: errno))
+        let probe = try site.peer.probe()
+        site.net.run(for: .seconds(2))
+        #expect(probe.answer == nil)
+        #expect(site.report("site-a")?.state == .established)
+        site.failSending(nil)
+        site.net.run(for: .seconds(20))
+        #expect(probe.answer?.isEmpty == true)
+        #expect(site.report("site-a")?.state == .established)
     }
 
     @Test func `an unchanged file keeps every SA`() throws {

@@ -52,6 +52,21 @@ internal import Testing
         #expect(try self.received(socket).isEmpty)
     }
 
+    @Test(arguments: [loopback4, loopback6])
+    func `an ICMP error for an earlier packet stops neither what comes nor what goes`(address: IPAddress)
+        throws
+    {
+        let socket = try IKESocket(bindingTo: Endpoint(address.family.unspecified, 0), role: [])
+        let own = Endpoint(address, socket.localEndpoint.port)
+        // A port that was somebody's a moment ago: the loopback answers at once that it is unreachable.
+        let closed = try { try IKESocket(bindingTo: Endpoint(address, 0), role: []).localEndpoint }()
+        for number in 1...3 as ClosedRange<UInt8> {
+            try socket.send([0], from: own, to: closed)
+            try socket.send([number], from: own, to: own)
+            #expect(try self.received(socket).map(\.bytes) == [[number]])
+        }
+    }
+
     @Test(arguments: [0, 1, 60_000])
     func `datagrams of all sizes arrive whole`(count: Int) throws {
         let socket = try IKESocket(bindingTo: Endpoint(Self.loopback4, 0), role: [])

@@ -15,6 +15,8 @@ enum TopReader {
         if let keepalive = reader.time("keepalive", in: .zero ... .seconds(3_600)) {
             configuration.keepaliveInterval = keepalive == .zero ? nil : keepalive
         }
+        configuration.detectsCrashes =
+            reader.read("crash_detection", Scalar.boolean) ?? configuration.detectsCrashes
         self.readHalfOpen(reader, into: &configuration.limits)
         self.readRetransmission(reader, into: &configuration.limits)
     }

@@ -2,7 +2,8 @@ extension Schema {
     /// What stands outside of all sections. swanctl.conf has sections here and no keys: the keys are Culvert's.
     static let top = Schema(
         keys: [
-            .read("data_plane"), .read("keepalive"), .read("fragment_size"), .read("cookie_threshold"),
+            .read("data_plane"), .read("keepalive"), .read("crash_detection"), .read("fragment_size"),
+            .read("cookie_threshold"),
             .read("half_open_limit"), .read("half_open_per_address"), .read("half_open_timeout"),
             .read("retransmit_timeout"), .read("retransmit_base"), .read("retransmit_tries"),
             .read("retransmit_limit"),

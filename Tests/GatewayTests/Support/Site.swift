@@ -92,6 +92,9 @@ final class Site {
         self.net.run(for: .seconds(1))
     }
 
+    /// From now on nothing can be sent, as after an ICMP error of an earlier packet; nil ends that.
+    func failSending(_ fault: IOFault?) { self.host.fault = fault }
+
     /// Changes the file.
     func rewrite(_ configuration: String) throws {
         try self.folder.write(configuration, to: "culvert.conf")
@@ -109,6 +112,7 @@ final class Site {
     private final class Host: SimHost, DatagramOutlet {
         let net: SimNet
         weak var loop: ControlLoop?
+        var fault: IOFault?
 
         init(net: SimNet) { self.net = net }
 
@@ -126,6 +130,7 @@ final class Site {
         }
 
         func send(_ bytes: [UInt8], from source: Endpoint, to destination: Endpoint) throws(IOFault) {
+            if let fault = self.fault { throw fault }
             self.net.send(Datagram(source: source, destination: destination, bytes: bytes), from: self)
         }
     }
