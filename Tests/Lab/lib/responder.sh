@@ -120,7 +120,7 @@ b_reload_culvert() {
 b_start_culvert() {
     culvert_config
     ip netns exec gwb "$CULVERT_BIN/culvertd" --config "$CULVERT_CONF" --socket "$CULVERT_SOCKET" --log-level debug \
-        >>"$SITE_DIR/gwb/daemon.log" 2>&1 &
+        --state "$SITE_DIR/gwb/state" >>"$SITE_DIR/gwb/daemon.log" 2>&1 &
     echo $! >"$SITE_DIR/gwb/pid"
     track $!
     wait_until 20 "culvertd answers" culvert_ready "$!"
