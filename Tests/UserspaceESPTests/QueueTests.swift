@@ -36,6 +36,27 @@ internal import Testing
 
     private func usleepTenth() { for _ in 0..<120 { rest() } }
 
+    @Test(arguments: [Child.Transport.udp4, .bare4])
+    func `ESP of an unknown SPI is told with both its ends, once in a while`(transport: Child.Transport)
+        throws
+    {
+        let bench = try Bench({ _ in }, transport)
+        let begin = Host.now
+        for number in 1...50 as ClosedRange<UInt8> {
+            bench.peer.send(
+                [0xc0, 0, 0, 0x77, 0, 0, 0, number] + [UInt8](repeating: 0, count: 40), to: bench.child.path)
+            #expect(eventually { bench.site.dropped(.unknownSPI) == UInt64(number) })
+        }
+        let tenths = Int(Host.now.since(begin) / .milliseconds(100))
+        let events = bench.plane.control.drain().events
+        #expect((1...(tenths + 1)).contains(events.count), "\(events.count) in \(tenths) tenths of a second")
+        let (path, isBare) = (bench.child.path, transport == .bare4)
+        let expected = DataPlaneEvent.unknownSPI(
+            ESPSPI(0xc000_0077), from: isBare ? Endpoint(path.remote.address, 0) : path.remote,
+            to: isBare ? Endpoint(path.local.address, 0) : path.local)
+        #expect(Set(events) == [expected])
+    }
+
     @Test func `replayed, older and forged packets from another port move nobody`() throws {
         let bench = try Bench()
         let older = bench.peer.seal(try Packets.udp([1]))

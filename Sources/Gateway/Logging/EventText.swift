@@ -73,6 +73,7 @@ enum EventText {
         case .expired(let half, _, let isHard):
             return "\(half) \(isHard ? "reached the end of its lifetime" : "is due for rekeying")"
         case .acquire(_, let local, let remote): return "a packet from \(local) to \(remote) has no SA"
+        case .unknownSPI(let spi, let from, _): return "ESP of the unknown SPI \(spi) came from \(from)"
         case .overflow: return "events were lost"
         }
     }

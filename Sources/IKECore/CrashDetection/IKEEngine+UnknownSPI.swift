@@ -34,6 +34,23 @@ extension IKEEngine {
         return true
     }
 
+    /// ESP came that we cannot open, so its sender may have an IKE_SA that we have lost: it is told, to where it sends from, or
+    /// to IKE's port if its packet has none (RFC 7296 §1.5). It will ask whether we live, and get our token.
+    func refuseESP(_ spi: ESPSPI, from remote: Endpoint, to local: Endpoint, _ turn: inout Turn) {
+        guard self.context.directory.owner(ofChild: spi) == nil, self.courtesy.spend(now: turn.now)
+        else { return }
+        let header = IKEHeader(
+            initiatorSPI: .zero, responderSPI: .zero, exchange: .informational, flags: [.initiator],
+            messageID: 0)
+        let isBare = remote.port == 0
+        let arrival = Arrival(
+            source: isBare ? Endpoint(remote.address, IKEPort.ike) : remote,
+            destination: isBare ? Endpoint(local.address, IKEPort.ike) : local,
+            socket: isBare ? .ike : .natTraversal)
+        StatelessAnswer.send(
+            header, [.notify(NotifyPayload(.invalidSPI, data: spi.bytes))], arrival, &turn)
+    }
+
     private func token(for header: IKEHeader, _ turn: inout Turn) -> [Payload] {
         do throws(CryptoFault) {
             let token = try self.context.tokenMaker?.token(

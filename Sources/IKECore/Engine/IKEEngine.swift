@@ -169,6 +169,7 @@ package final class IKEEngine {
         case .overflow:
             // A lost mapping change comes again with the next packet; a lost expiry does not.
             for ikeSA in self.context.directory.all { ikeSA.checkChildren(&turn) }
+        case .unknownSPI(let spi, let from, let to): self.refuseESP(spi, from: from, to: to, &turn)
         case .acquire: return
         }
     }

@@ -15,12 +15,17 @@ struct StatelessAnswer {
         let header = IKEHeader(
             initiatorSPI: self.request.initiatorSPI, responderSPI: self.request.responderSPI,
             exchange: self.request.exchange, flags: flags, messageID: self.request.messageID)
+        Self.send(header, payloads, self.arrival, &turn)
+    }
+
+    /// Sends a message in clear to where something came from.
+    static func send(_ header: IKEHeader, _ payloads: [Payload], _ arrival: Arrival, _ turn: inout Turn) {
         do throws(WireFault) {
             let octets = try IKEMessageEncoder.clear(header, payloads)
-            let needsMarker = self.arrival.destination.port != IKEPort.ike
+            let needsMarker = arrival.destination.port != IKEPort.ike
             turn.send(
-                needsMarker ? NonESPMarker.add(to: octets) : octets, from: self.arrival.destination,
-                to: self.arrival.source)
+                needsMarker ? NonESPMarker.add(to: octets) : octets, from: arrival.destination,
+                to: arrival.source)
         } catch {
             turn.event(.defect(nil, "a notify of ours: \(error)"))
         }

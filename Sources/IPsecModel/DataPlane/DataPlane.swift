@@ -68,6 +68,9 @@ package enum DataPlaneEvent: Hashable, Sendable {
     case expired(SAIdentifier, reqid: UInt32, isHard: Bool)
     /// A packet met a policy that has no SA.
     case acquire(reqid: UInt32, local: TrafficSelector, remote: TrafficSelector)
+    /// ESP came with an SPI that the engine does not have, from `from` to `to`, without ports if it was bare. Told once in a
+    /// while: anybody can send such.
+    case unknownSPI(ESPSPI, from: Endpoint, to: Endpoint)
     /// Events were lost; what we believe must be compared with what there is.
     case overflow
 }

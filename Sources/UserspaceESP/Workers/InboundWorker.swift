@@ -29,6 +29,8 @@ struct InboundWorker: ~Copyable {
     /// Between two reports that an SA's peer is elsewhere: an attacker who sends a peer's own packets from two ports
     /// can make no more.
     private static let reportInterval: Duration = .milliseconds(100)
+    /// Until then nothing is told of unknown SPIs.
+    private var silentUntil = Instant.origin
 
     init(_ surroundings: Surroundings, _ mailbox: TableMailbox<InboundTable>) {
         self.surroundings = surroundings
@@ -153,6 +155,7 @@ struct InboundWorker: ~Copyable {
     ) -> Int {
         guard let entry = self.entry(spi) else {
             self.surroundings.drops.count(.unknownSPI)
+            self.report(spi, slot)
             return first.upperBound
         }
         var range = first
@@ -203,6 +206,15 @@ struct InboundWorker: ~Copyable {
         self.surroundings.control.put(
             .mappingChanged(
                 entry.identifier, reqid: entry.reqid, from: entry.peer.endpoint, to: slot.source.endpoint))
+    }
+
+    /// ESP of an SPI that we do not have: whoever sends it may not know yet that we started anew.
+    private mutating func report(_ spi: ESPSPI, _ slot: ReceivedSlot) {
+        let now = Host.now
+        guard now >= self.silentUntil else { return }
+        self.silentUntil = now.advanced(by: Self.reportInterval)
+        self.surroundings.control.put(
+            .unknownSPI(spi, from: slot.source.endpoint, to: slot.destination.endpoint))
     }
 
     /// Tells the control thread what it should know of the SA that was just used.

@@ -20,6 +20,8 @@ package final class EngineHost: SimHost {
     package var kernelDelay: Duration = .zero
     /// False for a kernel that tells nobody of new mappings.
     package var reportsMappings = true
+    /// True for a data plane that tells of ESP with an unknown SPI, as our own engine does and Linux does not.
+    package var reportsUnknownSPIs = false
 
     /// How often the engine looked for addresses.
     package private(set) var searches = 0
@@ -59,13 +61,24 @@ package final class EngineHost: SimHost {
         }
         self.kernel.now = net.now
         // As with UDP_ENCAP, ESP and keepalives stay in the kernel.
-        guard !datagram.isKeepalive, let received = self.kernel.receive(datagram, crypto: self.crypto) else {
+        guard !datagram.isKeepalive else { return }
+        guard let received = self.kernel.receive(datagram, crypto: self.crypto) else {
+            self.reportUnknownSPI(datagram, on: net)
             return
         }
         self.heard.append(received.text)
         if let event = received.event, self.reportsMappings { self.feed(.dataPlaneEvent(event), on: net) }
         guard received.text.hasPrefix("ping") else { return }
         self.say("pong" + received.text.dropFirst(4), reqid: received.reqid, on: net)
+    }
+
+    private func reportUnknownSPI(_ datagram: Datagram, on net: SimNet) {
+        guard self.reportsUnknownSPIs, let packet = ESPPacket(datagram.bytes),
+            self.kernel.inbound[packet.spi] == nil
+        else { return }
+        let event = DataPlaneEvent.unknownSPI(
+            packet.spi, from: datagram.source, to: datagram.destination)
+        self.feed(.dataPlaneEvent(event), on: net)
     }
 
     /// Sends an inner packet through the CHILD_SA of `reqid`.
