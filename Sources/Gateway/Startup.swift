@@ -24,11 +24,11 @@ struct Startup {
                 "programming the kernel needs the capability CAP_NET_ADMIN: run culvertd as root")
         }
         self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
-        self.crashSecret = CrashSecret.load(from: stateFolder, log: log)
         let chooser = DataPlaneChooser(log: log, configuration: self.file.configuration)
         let choice = try chooser.choose()
         self.sockets = try SocketSet(kernelTakesESP: choice.isKernel, log: log)
         self.plane = try chooser.open(choice, self.sockets)
+        self.crashSecret = CrashSecret.load(from: stateFolder, log: log)
         try Self.keepOnly(.networkAdministration)
     }
 
