@@ -47,6 +47,11 @@ package final class TunnelInterface {
         self.count(mtu, by: 1)
     }
 
+    /// Leads what `trap` holds back to the device, where it waits for a child.
+    func install(_ trap: TrapPolicy) throws(KernelFault) {
+        try self.routes.install(TunnelChild(trap, mtu: self.mtu))
+    }
+
     /// The same for a child whose path is another; nothing happens if it is not routed.
     func update(_ child: ChildSASpec, on path: Path, mtu: Int) throws(KernelFault) {
         guard self.routes.mtu(reqid: child.reqid) != nil else { return }
@@ -60,6 +65,9 @@ package final class TunnelInterface {
         self.count(self.routes.mtu(reqid: reqid), by: -1)
         try self.routes.remove(reqid: reqid)
     }
+
+    /// Leads it there no more.
+    func remove(_ trap: TrapPolicy) throws(KernelFault) { try self.routes.remove(reqid: trap.reqid) }
 
     /// Removes all routes, rules and addresses of ours.
     func removeEverything() throws(KernelFault) {

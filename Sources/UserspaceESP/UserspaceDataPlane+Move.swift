@@ -121,11 +121,13 @@ extension UserspaceDataPlane {
         }
     }
 
-    static func tooManySelectors(_ child: ChildSASpec) -> KernelFault {
+    static func tooManySelectors(
+        _ reqid: UInt32, _ local: [TrafficSelector], _ remote: [TrafficSelector]
+    ) -> KernelFault {
         KernelFault(
-            operation: "install policies", object: "reqid \(child.reqid)", errno: Errno.invalid,
+            operation: "install policies", object: "reqid \(reqid)", errno: Errno.invalid,
             text:
-                "\(child.localSelectors.count) local and \(child.remoteSelectors.count) remote selectors make more "
+                "\(local.count) local and \(remote.count) remote selectors make more "
                 + "than \(SelectorTable.pairLimit) pairs")
     }
 

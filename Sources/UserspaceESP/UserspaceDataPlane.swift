@@ -168,7 +168,9 @@ package final class UserspaceDataPlane: DataPlane {
         let before = self.outbound.selectors
         let isTaken = self.outbound.selectors.insert(
             reqid: child.reqid, local: child.localSelectors, remote: child.remoteSelectors)
-        guard isTaken else { throw Self.tooManySelectors(child) }
+        guard isTaken else {
+            throw Self.tooManySelectors(child.reqid, child.localSelectors, child.remoteSelectors)
+        }
         self.outboundMail.post(self.outbound)
         let mtu = self.mtu(of: child)
         do throws(KernelFault) {
@@ -189,6 +191,34 @@ package final class UserspaceDataPlane: DataPlane {
             self.outboundMail.post(self.outbound)
         }
         try self.interface.remove(child.reqid)
+    }
+
+    // MARK: Traps
+
+    package func installTrap(_ trap: TrapPolicy) throws(KernelFault) {
+        // Routes last, as with a child's policies.
+        let before = self.outbound.selectors
+        let isTaken = self.outbound.selectors.insert(
+            reqid: trap.reqid, local: trap.localSelectors, remote: trap.remoteSelectors, isTrap: true)
+        guard isTaken else {
+            throw Self.tooManySelectors(trap.reqid, trap.localSelectors, trap.remoteSelectors)
+        }
+        self.outboundMail.post(self.outbound)
+        do throws(KernelFault) {
+            try self.interface.install(trap)
+        } catch {
+            self.outbound.selectors = before
+            self.outboundMail.post(self.outbound)
+            throw error
+        }
+    }
+
+    package func removeTrap(_ trap: TrapPolicy) throws(KernelFault) {
+        defer {
+            self.outbound.selectors.remove(reqid: trap.reqid)
+            self.outboundMail.post(self.outbound)
+        }
+        try self.interface.remove(trap)
     }
 
     package func removeEverything() throws(KernelFault) {

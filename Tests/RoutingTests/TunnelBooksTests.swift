@@ -35,7 +35,7 @@ internal import Testing
         "2001:db8:2::/48",
     ]
     private static let peers = [
-        "198.51.100.7", "198.51.100.8", "10.2.0.77", "10.2.0.78", "10.9.0.1", "2001:db8:2::7",
+        "198.51.100.7", "198.51.100.8", "10.2.0.77", "10.2.0.78", "10.9.0.1", "2001:db8:2::7", "0.0.0.0",
     ]
     private static let outer = ["203.0.113.2", "203.0.113.3", "0.0.0.0", "2001:db8:f::2"]
 
@@ -45,11 +45,12 @@ internal import Testing
         func some(_ texts: [String]) -> [String] {
             texts.shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random)).map { $0 }
         }
-        let wanted = try child(
+        var wanted = try child(
             reqid, local: some(Self.own), remote: some(Self.networks),
             outer: try #require(Self.outer.randomElement(using: &random)),
             peer: try #require(Self.peers.randomElement(using: &random)),
             mtu: Int.random(in: 1_300...1_302, using: &random))
+        wanted.isTrap = Int.random(in: 0..<3, using: &random) == 0
         let candidates = [
             InterfaceAddress(try address("10.1.0.1"), prefixLength: 24, interface: 2),
             InterfaceAddress(try address("10.1.0.2"), prefixLength: 24, interface: Self.interface),
@@ -77,6 +78,50 @@ internal import Testing
             for step in books.change(reqid, to: nil, interface: Self.interface) { kernel.perform(step) }
         }
         #expect(kernel == Kernel())
+    }
+
+    /// Enters a child or a trap to 0.0.0.0/0, whose peer is at `peer`.
+    private static func enter(
+        _ books: inout TunnelBooks, _ reqid: UInt32, peer: String, mtu: Int, isTrap: Bool
+    ) throws {
+        var wanted = try child(reqid, remote: ["0.0.0.0/0"], peer: peer, mtu: mtu)
+        wanted.isTrap = isTrap
+        let needs = try TunnelNeeds(wanted, candidates: [], interface: Self.interface, families: [.v4])
+        _ = books.change(reqid, to: needs, interface: Self.interface)
+    }
+
+    @Test func `a trap does not make the packets of its own child shorter`() throws {
+        var books = TunnelBooks()
+        let all = try prefix("0.0.0.0/0")
+        try Self.enter(&books, 1, peer: "198.51.100.7", mtu: 1_200, isTrap: true)
+        #expect(
+            books.target(of: all, interface: Self.interface)
+                == .interface(Route.Hop(interface: 9, mtu: 1_200)))
+        try Self.enter(&books, 2, peer: "198.51.100.7", mtu: 1_400, isTrap: false)
+        #expect(
+            books.target(of: all, interface: Self.interface)
+                == .interface(Route.Hop(interface: 9, mtu: 1_400)))
+    }
+
+    @Test(arguments: [("198.51.100.7", true, true), ("0.0.0.0", false, true), ("198.51.100.8", false, true)])
+    func `a peer is outside of its trap if that knows it, and outside of its child in any case`(
+        known: String, isOutsideAlone: Bool, isOutsideWithChild: Bool
+    ) throws {
+        var books = TunnelBooks()
+        let peer = try prefix("198.51.100.7/32")
+        try Self.enter(&books, 1, peer: known, mtu: 1_400, isTrap: true)
+        #expect((books.target(of: peer, interface: Self.interface) == .throw) == isOutsideAlone)
+        try Self.enter(&books, 2, peer: "198.51.100.7", mtu: 1_400, isTrap: false)
+        #expect((books.target(of: peer, interface: Self.interface) == .throw) == isOutsideWithChild)
+    }
+
+    @Test func `a peer's address that another connection's trap holds back is not let out`() throws {
+        var books = TunnelBooks()
+        try Self.enter(&books, 1, peer: "198.51.100.8", mtu: 1_400, isTrap: true)
+        let moved = try child(2, remote: ["10.2.0.0/16"], peer: "198.51.100.7")
+        let needs = try TunnelNeeds(moved, candidates: [], interface: Self.interface, families: [.v4])
+        _ = books.change(2, to: needs, interface: Self.interface)
+        #expect(books.target(of: try prefix("198.51.100.7/32"), interface: Self.interface) == nil)
     }
 
     /// All prefixes that there can be, asked one by one.

@@ -52,6 +52,38 @@ internal import Testing
         #expect(fault?.errno == Errno.noProcess)
     }
 
+    @Test func `a trap holds packets back, calls once in a while, and gives way to a CHILD_SA`() throws {
+        let bench = try Bench(installing: false)
+        let trap = TrapPolicy(
+            reqid: 77, localSelectors: bench.child.localSelectors,
+            remoteSelectors: bench.child.remoteSelectors, remote: bench.child.path.remote.address)
+        try bench.site.host.run { try bench.plane.installTrap(trap) }
+        // Before that there was no way to the far host.
+        bench.program.connect(Wire.Addresses.far.inner4, 7_001)
+        for _ in 0..<5 { bench.program.send([1]) }
+        #expect(eventually { bench.site.dropped(.noSA) == 5 })
+        let near = AddressRange(try #require(IPPrefix(Wire.Addresses.near.inner4 + "/32")))
+        let far = AddressRange(try #require(IPPrefix(Wire.Addresses.far.inner4 + "/32")))
+        #expect(
+            bench.plane.control.drain().events == [
+                .acquire(
+                    reqid: 77,
+                    local: TrafficSelector(ipProtocol: 17, ports: .range(7_000...7_000), addresses: near),
+                    remote: TrafficSelector(ipProtocol: 17, ports: .range(7_001...7_001), addresses: far))
+            ])
+        try bench.site.install(bench.child)
+        #expect(bench.say()?.sequenceNumber == 1)
+        try bench.site.host.run {
+            try bench.plane.removeStates(bench.child)
+            try bench.plane.removePolicies(bench.child)
+        }
+        bench.program.send([1])
+        #expect(eventually { bench.site.dropped(.noSA) == 6 }, "a packet left in clear")
+        try bench.site.install(bench.child)
+        try bench.site.host.run { try bench.plane.removeTrap(trap) }
+        #expect(bench.say()?.sequenceNumber == 1)
+    }
+
     @Test func `without an outbound half its counters are zero, and the peer's SPI is left alone`() throws {
         let bench = try Bench()
         #expect(bench.say() != nil)

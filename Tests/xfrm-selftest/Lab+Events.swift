@@ -55,6 +55,67 @@ extension Lab {
         self.clearFarEnd()
     }
 
+    /// A trap holds packets back and calls for a CHILD_SA, gives way to it, and is there again when it has gone.
+    func traps() throws {
+        self.check.section("traps")
+        let plane = try KernelDataPlane()
+        let ear = try Ear(plane, self.check)
+        let trap = try TrapPolicy(
+            reqid: ReqID.range.lowerBound + 99, localSelectors: [TrafficSelector(Self.prefix("10.1.0.0/16"))],
+            remoteSelectors: [TrafficSelector(Self.prefix("10.2.0.0/16"))], remote: nil)
+        try plane.installTrap(trap)
+        try self.expectCall(ear, "of a peer that is not known", trap)
+        var moved = trap
+        moved.remote = self.far.address
+        try plane.installTrap(moved)
+        try self.expectCall(ear, "of a known peer", trap)
+
+        let path = self.path(self.near, self.far)
+        let child = try self.child(plane, number: 99, reqid: ReqID.range.lowerBound + 98, path: path)
+        try self.install(plane, child)
+        self.farEnd("add", child)
+        self.check.expect(self.ping(3), "the CHILD_SA carries the packets")
+        let other = try self.child(plane, number: 97, reqid: ReqID.range.lowerBound + 97, path: path)
+        do throws(KernelFault) {
+            try plane.installPolicies(other)
+            self.check.expect(false, "another CHILD_SA does not take over the policies")
+        } catch {
+            self.check.expect(true, "another CHILD_SA does not take over the policies")
+        }
+        try plane.removeStates(child)
+        try plane.removePolicies(child)
+        try self.expectCall(ear, "again once the CHILD_SA has gone", trap)
+
+        try self.install(plane, other)
+        try plane.removeTrap(trap)
+        self.check.expect(self.policyCount == 3, "the CHILD_SA's policies stay without the trap")
+        try plane.removeStates(other)
+        try plane.removePolicies(other)
+        self.check.expect(self.policyCount == 0, "nothing is left")
+        // What the kernel keeps of calls goes by itself, but later.
+        _ = CommandResult("ip xfrm state flush")
+        self.clearFarEnd()
+    }
+
+    private var policyCount: Int {
+        CommandResult("ip xfrm policy").output.split(separator: "\n").count { $0.contains("dir ") }
+    }
+
+    /// Pings that the far end has seen so far, whether in clear or not.
+    private var echoesAtFarEnd: String {
+        CommandResult("ip netns exec b nstat -asz IcmpInEchos").output
+    }
+
+    private func expectCall(_ ear: Ear, _ when: String, _ trap: TrapPolicy) throws {
+        let before = self.echoesAtFarEnd
+        self.check.expect(!self.ping(1), "a trap holds packets back \(when)")
+        self.check.expect(self.echoesAtFarEnd == before, "none leaves in clear \(when)")
+        try ear.hear("it calls for a CHILD_SA \(when)") { event in
+            guard case .acquire(trap.reqid, let local, let remote) = event else { return false }
+            return "\(local)".hasPrefix("10.1.0.1/32") && "\(remote)".hasPrefix("10.2.0.1/32")
+        }
+    }
+
     private func timeLimits(_ plane: KernelDataPlane, _ ear: Ear, _ reqid: UInt32) throws {
         let child = try self.child(
             plane, number: 90, reqid: reqid, path: self.path(self.near, self.far),

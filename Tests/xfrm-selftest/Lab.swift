@@ -26,6 +26,7 @@ final class Lab {
             try self.moveUnderTraffic()
             try self.rollback()
             try self.events()
+            try self.traps()
             try self.cleanup()
             withExtendedLifetime(sockets) {}
         } catch {

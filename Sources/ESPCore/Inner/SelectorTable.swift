@@ -31,22 +31,24 @@ package struct SelectorTable: Sendable {
 
     private static let shardCount = 256
 
+    /// No gateway installs so many CHILD_SAs in its life.
+    private static let firstTrapOrder: UInt64 = 1 << 48
+
     /// A table without CHILD_SAs.
     package init() {
         self.children = Array(repeating: [:], count: Self.shardCount)
     }
 
     /// Adds the packets from `local` to `remote`, in place of what `reqid` had before. Of two CHILD_SAs that are equally
-    /// narrow the one that was there first counts, and a replaced one keeps its turn. False, and nothing has changed, if
-    /// there are more than `pairLimit` combinations.
+    /// narrow the one that was there first counts, and a replaced one keeps its turn; a trap, which only holds packets back,
+    /// comes after all of them. False, and nothing has changed, if there are more than `pairLimit` combinations.
     @discardableResult package mutating func insert(
-        reqid: UInt32, local: [TrafficSelector], remote: [TrafficSelector]
+        reqid: UInt32, local: [TrafficSelector], remote: [TrafficSelector], isTrap: Bool = false
     ) -> Bool {
         guard local.count <= Self.pairLimit, remote.count <= Self.pairLimit,
             local.count * remote.count <= Self.pairLimit
         else { return false }
-        let order = self.take(reqid)?.order ?? self.nextOrder
-        self.nextOrder = max(self.nextOrder, order + 1)
+        let order = self.take(reqid)?.order ?? self.takeOrder(isTrap: isTrap)
         var pairs: [SelectorPair] = []
         for local in local {
             for remote in remote {
@@ -59,6 +61,11 @@ package struct SelectorTable: Sendable {
         self.children[Self.shard(reqid)][reqid] = Child(
             order: order, first: places.first, others: Array(places.dropFirst()))
         return true
+    }
+
+    private mutating func takeOrder(isTrap: Bool) -> UInt64 {
+        defer { self.nextOrder += 1 }
+        return isTrap ? Self.firstTrapOrder + self.nextOrder : self.nextOrder
     }
 
     /// Takes a CHILD_SA out; nothing happens if it is not there.

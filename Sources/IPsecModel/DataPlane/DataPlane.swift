@@ -66,7 +66,7 @@ package enum DataPlaneEvent: Hashable, Sendable {
     case mappingChanged(SAIdentifier, reqid: UInt32, from: Endpoint, to: Endpoint)
     /// A lifetime ended; after a hard expiry the SA is gone already.
     case expired(SAIdentifier, reqid: UInt32, isHard: Bool)
-    /// A packet met a policy that has no SA.
+    /// A packet met a policy that has no SA: `TrapPolicy.reqid`, or a CHILD_SA's that is just gone.
     case acquire(reqid: UInt32, local: TrafficSelector, remote: TrafficSelector)
     /// ESP came with an SPI that the engine does not have, from `from` to `to`, without ports if it was bare. Told once in a
     /// while: anybody can send such.
@@ -114,6 +114,12 @@ package protocol DataPlane: AnyObject {
 
     /// Undoes `installPolicies`.
     func removePolicies(_ child: ChildSASpec) throws(KernelFault)
+
+    /// Holds back what `trap` names as long as no child's policies take it; in place of what its reqid had before.
+    func installTrap(_ trap: TrapPolicy) throws(KernelFault)
+
+    /// Undoes `installTrap`. A child's policies stay.
+    func removeTrap(_ trap: TrapPolicy) throws(KernelFault)
 
     /// Ends both halves; halves that do not exist (any more) are no error.
     func removeStates(_ child: ChildSASpec) throws(KernelFault)

@@ -40,7 +40,11 @@ struct TunnelBooks {
     private func isKept(outside peer: IPAddress) -> Bool {
         !self.lengths.keys.contains { length in
             guard let ways = IPPrefix(peer, length: length).flatMap({ self.ways[$0] }) else { return false }
-            return ways.contains { self.children[$0]?.peer != peer }
+            return ways.contains { reqid in
+                guard self.children[reqid]?.peer != peer else { return false }
+                // A trap stands for whoever its tunnel will be with: for this one, if it is there already.
+                return ways[reqid]?.isTrap != true || !ways.contains { self.children[$0]?.peer == peer }
+            }
         }
     }
 

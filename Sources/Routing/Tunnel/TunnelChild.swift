@@ -12,10 +12,12 @@ package struct TunnelChild: Hashable, Sendable {
     package var remoteSelectors: [TrafficSelector]
     /// Our outer address; unspecified if it is not known.
     package var outer: IPAddress
-    /// The peer's outer address.
+    /// The peer's outer address; unspecified if it is not known.
     package var peer: IPAddress
     /// The largest inner packet in bytes.
     package var mtu: Int
+    /// True if it only holds packets back: what it wants counts where no other wants the same.
+    package var isTrap = false
 
     /// The child with these selectors.
     package init(
@@ -29,6 +31,15 @@ package struct TunnelChild: Hashable, Sendable {
         self.outer = outer
         self.peer = peer
         self.mtu = mtu
+    }
+
+    /// What `trap` holds back, in packets of at most `mtu` bytes.
+    package init(_ trap: TrapPolicy, mtu: Int) {
+        let unknown = IPAddress(family: .v4, number: 0)
+        self.init(
+            reqid: trap.reqid, localSelectors: trap.localSelectors, remoteSelectors: trap.remoteSelectors,
+            outer: unknown, peer: trap.remote ?? unknown, mtu: mtu)
+        self.isTrap = true
     }
 
     /// The child of `spec`, whose inner packets have at most `mtu` bytes.

@@ -46,7 +46,7 @@ struct TunnelNeeds: Hashable {
                 let mtu = family == .v6 ? max(child.mtu, Self.smallestIPv6MTU) : child.mtu
                 let source = sources[family]
                 let way = TunnelWay(
-                    mtu: mtu, source: source?.address,
+                    mtu: mtu, source: source?.address, isTrap: child.isTrap,
                     needsAddress: source.map { $0.interface != interface } ?? false)
                 self.lead(prefix, way)
             }
@@ -55,7 +55,7 @@ struct TunnelNeeds: Hashable {
             // To throw all is the same as to have no route.
             for prefix in try Self.prefixes(selector) where prefix.length > 0 { self.keepOutside(prefix) }
         }
-        if families.contains(child.peer.family) { self.peer = child.peer }
+        if families.contains(child.peer.family), !child.peer.isUnspecified { self.peer = child.peer }
         if families.contains(child.outer.family), !child.outer.isUnspecified {
             self.outer = OuterAddress(child)
         }

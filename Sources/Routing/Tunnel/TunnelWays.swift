@@ -7,15 +7,18 @@ struct TunnelWay: Hashable {
     private let bytes: UInt16
     /// True if the interface must have the source address too, because another one has it.
     let needsAddress: Bool
+    /// True if it is for packets that are only held back.
+    let isTrap: Bool
 
     /// The largest packet in bytes.
     var mtu: Int { Int(self.bytes) }
 
     /// The way of packets of at most `mtu` bytes; no IP packet has more than 65,535.
-    init(mtu: Int, source: IPAddress?, needsAddress: Bool = false) {
+    init(mtu: Int, source: IPAddress?, isTrap: Bool = false, needsAddress: Bool = false) {
         self.source = source
         self.bytes = UInt16(clamping: mtu)
         self.needsAddress = needsAddress
+        self.isTrap = isTrap
     }
 }
 
@@ -57,10 +60,12 @@ struct TunnelWays: Hashable {
     }
 
     /// The one way that does for all of them: with the smallest MTU, and with the source of the lowest reqid
-    /// that has one, so that it does not depend on who came first.
+    /// that has one, so that it does not depend on who came first. What is only held back has no say in that.
     func hop(interface: UInt32) -> Route.Hop? {
-        guard let mtu = self.all.map(\.way.mtu).min() else { return nil }
-        let source = self.all.filter { $0.way.source != nil }.min { $0.reqid < $1.reqid }?.way.source
+        let carried = self.all.filter { !$0.way.isTrap }
+        let counted = carried.isEmpty ? self.all : carried
+        guard let mtu = counted.map(\.way.mtu).min() else { return nil }
+        let source = counted.filter { $0.way.source != nil }.min { $0.reqid < $1.reqid }?.way.source
         return Route.Hop(interface: interface, preferredSource: source, mtu: mtu)
     }
 

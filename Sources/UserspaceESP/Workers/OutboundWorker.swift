@@ -13,6 +13,7 @@ struct OutboundWorker: ~Copyable {
     var batch: SendBatch
     /// For the errors that inner hosts get, whose packets are too big.
     var errors = ErrorBudget(perSecond: 100, burst: 50)
+    private var calls = CallBook()
     let headerBytes: Int
 
     /// Packets that came alone, one after the other.
@@ -147,6 +148,9 @@ struct OutboundWorker: ~Copyable {
         }
         guard let entry = self.table.entries[reqid] else {
             self.surroundings.drops.count(.noSA)
+            if let event = self.calls.call(reqid, for: segmenter.packet, now: Host.now) {
+                self.surroundings.control.put(event)
+            }
             return
         }
         while let length = segmenter.nextLength {

@@ -12,7 +12,9 @@ package final class KernelDataPlane: DataPlane {
 
     let kernel: NetlinkSocket
     /// What we have installed, by reqid: policies are identified by their selectors, which rekeying may narrow.
-    var policies: [UInt32: [KernelPolicy]] = [:]
+    var policies = PolicyBook()
+    /// Policies that hold packets back where no CHILD_SA's stand, by reqid: see KernelDataPlane+Traps.
+    var traps = PolicyBook()
     /// The largest time of installation of any sending state, by reqid: see `installOutbound`.
     private var newestAddition: [UInt32: UInt64] = [:]
     /// Reqids of ours that lie outside `ReqID.range`, because the configuration names them.
@@ -129,13 +131,13 @@ package final class KernelDataPlane: DataPlane {
         var installed: [KernelPolicy] = []
         do throws(KernelFault) {
             for policy in try KernelPolicy.policies(for: child, on: child.path) {
-                try self.kernel.transact(policy.request(.newPolicy), on: "\(policy)")
+                try self.install(policy)
                 installed.append(policy)
             }
         } catch {
             for policy in installed.reversed() {
                 // The first fault is the one to report; a leftover is removed at the next start.
-                _ = self.attempt { () throws(KernelFault) in try self.delete(policy) }
+                _ = self.attempt { () throws(KernelFault) in try self.uninstall(policy) }
             }
             throw error
         }
@@ -164,7 +166,7 @@ package final class KernelDataPlane: DataPlane {
 
     package func removePolicies(_ child: ChildSASpec) throws(KernelFault) {
         let policies: [KernelPolicy]
-        if let installed = self.policies.removeValue(forKey: child.reqid) {
+        if let installed = self.policies.take(child.reqid) {
             policies = installed
         } else {
             policies = try KernelPolicy.policies(for: child, on: child.path)
@@ -172,7 +174,7 @@ package final class KernelDataPlane: DataPlane {
         self.newestAddition[child.reqid] = nil
         var first: KernelFault?
         for policy in policies {
-            let fault = self.attempt { () throws(KernelFault) in try self.delete(policy) }
+            let fault = self.attempt { () throws(KernelFault) in try self.uninstall(policy) }
             first = first ?? fault
         }
         if let first { throw first }
@@ -196,7 +198,8 @@ package final class KernelDataPlane: DataPlane {
 
     /// Nothing is ours any more.
     func forgetEverything() {
-        self.policies = [:]
+        self.policies = PolicyBook()
+        self.traps = PolicyBook()
         self.newestAddition = [:]
         self.configuredReqids = []
     }

@@ -33,17 +33,44 @@ struct KernelPolicy: Hashable, CustomStringConvertible {
 
     var description: String { "\(self.direction.name) \(self.selector)" }
 
+    /// By what the kernel knows it: there is one policy at most with the same of both.
+    struct Key: Hashable {
+        let direction: Direction
+        let selector: KernelSelector
+    }
+
+    /// By what the kernel knows this one.
+    var key: Key { Key(direction: self.direction, selector: self.selector) }
+
     /// Policies of one child and direction at most; more would be a configuration that nobody meant.
     static let limit = 64
 
     // RFC-GAP: RFC 4301 §4.4.1 nothing makes BYPASS and DISCARD entries.
     /// All policies of a child on `path`.
     static func policies(for child: ChildSASpec, on path: Path) throws(KernelFault) -> [KernelPolicy] {
-        let out = Template(source: path.local.address, destination: path.remote.address, reqid: child.reqid)
-        let back = Template(source: path.remote.address, destination: path.local.address, reqid: child.reqid)
+        try Self.policies(
+            between: child.localSelectors, and: child.remoteSelectors,
+            Template(source: path.local.address, destination: path.remote.address, reqid: child.reqid))
+    }
+
+    /// All policies of a trap. Its templates fit no state; of what they say only the reqid matters, and that the kernel
+    /// finds an address of ours for them.
+    static func policies(for trap: TrapPolicy) throws(KernelFault) -> [KernelPolicy] {
+        // Loopback is a place to which there is always a way.
+        let remote = trap.remote ?? IPAddress(family: .v4, number: 0x7f00_0001)
+        let local = IPAddress(family: remote.family, number: 0)
+        return try Self.policies(
+            between: trap.localSelectors, and: trap.remoteSelectors,
+            Template(source: local, destination: remote, reqid: trap.reqid))
+    }
+
+    private static func policies(
+        between local: [TrafficSelector], and remote: [TrafficSelector], _ out: Template
+    ) throws(KernelFault) -> [KernelPolicy] {
+        let back = Template(source: out.destination, destination: out.source, reqid: out.reqid)
         var policies: [KernelPolicy] = []
-        for local in child.localSelectors {
-            for remote in child.remoteSelectors {
+        for local in local {
+            for remote in remote {
                 let outward = try Self.selectors(from: local, to: remote)
                 let inward = try Self.selectors(from: remote, to: local)
                 policies += outward.map { Self(direction: .outbound, $0, out) }

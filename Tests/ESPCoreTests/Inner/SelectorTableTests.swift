@@ -56,6 +56,21 @@ import Testing
         #expect(try self.find(table, "10.0.0.1", "10.2.0.1") == 1)
     }
 
+    @Test func `a trap gives way to a CHILD_SA that is equally narrow, and not to a wider one`() throws {
+        var table = SelectorTable()
+        let (here, there) = ([try selector("10.0.0.0/8")], [try selector("10.2.0.0/16")])
+        table.insert(reqid: 1, local: here, remote: there, isTrap: true)
+        #expect(try self.find(table, "10.0.0.1", "10.2.0.1") == 1)
+        table.insert(reqid: 2, local: here, remote: there)
+        #expect(try self.find(table, "10.0.0.1", "10.2.0.1") == 2)
+        table.insert(reqid: 3, local: here, remote: [try selector("10.2.3.0/24")], isTrap: true)
+        #expect(try self.find(table, "10.0.0.1", "10.2.3.1") == 3)
+        table.insert(reqid: 1, local: here, remote: there, isTrap: true)
+        #expect(try self.find(table, "10.0.0.1", "10.2.0.1") == 2)
+        table.remove(reqid: 2)
+        #expect(try self.find(table, "10.0.0.1", "10.2.0.1") == 1)
+    }
+
     @Test func `a range is narrower than the prefix around it, and holds exactly`() throws {
         var table = SelectorTable()
         let all = [try selector("0.0.0.0/0")]

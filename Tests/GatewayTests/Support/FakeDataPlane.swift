@@ -5,7 +5,7 @@ final class FakeDataPlane: DataPlane {
     /// A call that can be made to fail.
     enum Call: Hashable, Sendable {
         case allocateSPI, installInbound, installOutbound, installPolicies, removePolicies, removeStates, move
-        case statistics
+        case installTrap, removeTrap, statistics
     }
 
     /// The calls that change something, in order, as `inbound c0000001`.
@@ -54,6 +54,14 @@ final class FakeDataPlane: DataPlane {
 
     func removePolicies(_ child: ChildSASpec) throws(KernelFault) {
         try self.note(.removePolicies, "remove policies \(child.reqid)")
+    }
+
+    func installTrap(_ trap: TrapPolicy) throws(KernelFault) {
+        try self.note(.installTrap, "trap \(trap.reqid)")
+    }
+
+    func removeTrap(_ trap: TrapPolicy) throws(KernelFault) {
+        try self.note(.removeTrap, "remove trap \(trap.reqid)")
     }
 
     func removeStates(_ child: ChildSASpec) throws(KernelFault) {
