@@ -21,17 +21,59 @@ struct ChildKeyTests {
     }
 
     @Test func `a child starts by itself, and then its peer must have an address to call`() throws {
-        let good = site("remote_addrs = 192.0.2.1, gw.example.org", child: "start_action = start")
+        let networks = "local_ts = 10.1.0.0/24\nremote_ts = 10.2.0.0/24\n"
+        let good = site("remote_addrs = 192.0.2.1, gw.example.org", child: networks + "start_action = start")
         #expect(findings(good).isEmpty)
         #expect(try configuration(good).connections[0].children[0].startAction == .start)
-        let nowhere = findings(site(child: "start_action = start"))
+        let nowhere = findings(site(child: networks + "start_action = start"))
         #expect(nowhere.count == 1)
         #expect(nowhere[0].contains("remote_addrs names no address or name to call"))
     }
 
+    @Test(
+        arguments: [
+            ("start_action = trap", ChildAction.trap, nil, nil),
+            ("start_action = trap|start", .start, nil, nil), ("start_action = start|trap", .start, nil, nil),
+            ("close_action = none", .none, ChildAction.none, nil), ("close_action = trap", .none, .trap, nil),
+            ("close_action = start", .none, .start, nil),
+            ("dpd_action = clear", .none, nil, ChildAction.none),
+            ("dpd_action = none", .none, nil, ChildAction.none), ("dpd_action = trap", .none, nil, .trap),
+            ("dpd_action = restart", .none, nil, .start), ("dpd_action = start", .none, nil, .start),
+        ] as [(String, ChildAction, ChildAction?, ChildAction?)])
+    func `what is done without a request of the peer is as swanctl says it`(
+        line: String, start: ChildAction, close: ChildAction?, liveness: ChildAction?
+    ) throws {
+        let text = site(
+            "remote_addrs = 192.0.2.1", child: "local_ts = 10.1.0.0/24\nremote_ts = 10.2.0.0/24\n" + line)
+        #expect(findings(text).isEmpty)
+        let child = try configuration(text).connections[0].children[0]
+        #expect(child.startAction == start && child.closeAction == close && child.livenessAction == liveness)
+    }
+
+    @Test(arguments: ["start_action = trap", "close_action = start", "dpd_action = trap"])
+    func `whatever calls the peer needs an address to call`(_ line: String) {
+        let found = findings(site(child: "local_ts = 10.1.0.0/24\nremote_ts = 10.2.0.0/24\n" + line))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("a child has \(line), but remote_addrs names no address") == true)
+    }
+
+    @Test(arguments: ["start_action = trap", "close_action = trap", "dpd_action = trap"])
+    func `a trap must know its packets`(_ line: String) {
+        let found = findings(site("remote_addrs = 192.0.2.1", child: "remote_ts = 10.2.0.0/24\n" + line))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("error") == true)
+        #expect(found.first?.contains("name the addresses of local_ts") == true)
+    }
+
+    @Test func `a child that starts without its addresses leaks until it stands, and that is said`() {
+        let found = findings(
+            site("remote_addrs = 192.0.2.1", child: "local_ts = 10.1.0.0/24\nstart_action = start"))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("packets of this child leave in clear: remote_ts") == true)
+    }
+
     @Test(arguments: [
         "mode = tunnel", "start_action = none", "close_action = none", "dpd_action = clear",
-        "dpd_action = none",
         "policies = yes", "policies_fwd_out = no", "ipcomp = no", "inactivity = 0", "reqid = 0",
         "priority = 0",
         "mark_in = 0", "mark_out = 0/0x00000000", "if_id_in = 0", "tfc_padding = 0", "hw_offload = no",
@@ -45,15 +87,15 @@ struct ChildKeyTests {
     @Test(arguments: [
         (
             "start_action = stop", "4:16: error",
-            "'stop' is none of none, start, trap, trap|start, start|trap"
+            "'stop' is none of none, trap, start, trap|start, start|trap"
         ),
         (
-            "close_action = start", "4:1: warning",
-            "'close_action' is not implemented yet; start_action = start begins a connection again whenever it does not stand"
+            "close_action = clear", "4:16: error",
+            "'clear' is none of none, trap, start, trap|start, start|trap"
         ),
         (
-            "dpd_action = restart", "4:1: warning",
-            "'dpd_action' is not implemented yet; start_action = start begins a connection again whenever it does not stand"
+            "dpd_action = hold", "4:14: error",
+            "'hold' is none of none, trap, start, trap|start, start|trap, clear, restart"
         ),
         ("mode = transport", "4:1: error", "'mode' takes only tunnel; other modes are not implemented yet"),
         (

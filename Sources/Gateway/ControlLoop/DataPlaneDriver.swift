@@ -23,6 +23,12 @@ struct DataPlaneDriver {
         case .remove(let child, let withPolicies):
             self.remove(child, withPolicies: withPolicies)
             return nil
+        case .installTrap(let trap):
+            self.attempt { () throws(KernelFault) in try self.dataPlane.installTrap(trap) }
+            return nil
+        case .removeTrap(let trap):
+            self.attempt { () throws(KernelFault) in try self.dataPlane.removeTrap(trap) }
+            return nil
         case .check(let child):
             do throws(KernelFault) {
                 _ = try self.dataPlane.statistics(child)

@@ -35,27 +35,12 @@ enum ChildReader {
         child.replayWindow = window.map { UInt32(clamping: $0) } ?? child.replayWindow
         let reqid = reader.number("reqid", in: 0...Int(UInt32.max)).map { UInt32(clamping: $0) }
         child.reqid = reqid == 0 ? nil : reqid
-        child.startAction = self.startAction(reader)
+        ActionReader.read(reader, into: &child)
         self.checkFamilies(child, reader)
         return ReadChild(
             configuration: child, place: inner.place,
             remotePlace: reader.value("remote_ts")?.span ?? inner.place,
             reqidPlace: reader.value("reqid")?.span ?? inner.place)
-    }
-
-    private static func startAction(_ reader: SectionReader) -> ChildAction {
-        let words = ["none", "start", "trap", "trap|start", "start|trap"]
-        let word = reader.read("start_action") { value throws(ValueFault) in
-            try Scalar.choice(value, of: words)
-        }
-        guard let word, let value = reader.value("start_action"), word != "none" else { return .none }
-        if word.contains("trap") {
-            reader.warning(
-                value.span,
-                "trap is not implemented yet: the connection starts at once, and until it stands packets leave in clear"
-            )
-        }
-        return .start
     }
 
     private static func selectors(_ reader: SectionReader, _ key: String) -> [ConfiguredSelector] {

@@ -79,8 +79,8 @@ enum ConnectionReader {
     private static func checkAddresses(
         _ connection: ConnectionConfiguration, _ inner: SectionReader.Inner, _ reader: SectionReader
     ) {
-        let starts = connection.children.contains { $0.startAction == .start }
-        for (key, isCalled) in [("local_addrs", false), ("remote_addrs", starts)] where !isCalled {
+        let calls = connection.children.lazy.compactMap(ActionReader.call).first
+        for (key, isCalled) in [("local_addrs", false), ("remote_addrs", calls != nil)] where !isCalled {
             for item in reader.value(key)?.items ?? [] where AddressList.isName(item) {
                 reader.warning(
                     item.span,
@@ -88,16 +88,10 @@ enum ConnectionReader {
                 )
             }
         }
-        let starting = connection.children.filter { $0.startAction == .start }
-        if starting.count > 1 {
-            reader.warning(
-                inner.place,
-                "only the child '\(starting[0].name)' is begun: to start several is not implemented yet")
-        }
-        guard starts, !connection.remoteAddresses.contains(where: \.canBeCalled) else { return }
+        guard let calls, !connection.remoteAddresses.contains(where: \.canBeCalled) else { return }
         reader.error(
             reader.value("remote_addrs")?.span ?? inner.place,
-            "a child has start_action = start, but remote_addrs names no address or name to call")
+            "a child has \(calls), but remote_addrs names no address or name to call")
     }
 
     private static func readOptions(

@@ -5,8 +5,6 @@ private let mediation = "is about mediation, which is not implemented yet"
 private let interfaces = "is about XFRM interfaces, which are not implemented yet"
 private let marks = "is about Netfilter marks, which are not implemented yet"
 private let ikev1 = "is about IKEv1, which Culvert does not speak"
-private let keeping =
-    "is not implemented yet; start_action = start begins a connection again whenever it does not stand"
 
 extension Schema {
     /// `connections.<conn>`.
@@ -83,9 +81,7 @@ extension Schema {
             .warn(
                 "rand_packets", except: .zero,
                 "is not implemented yet; rekeying begins at rekey_packets without a margin of chance"),
-            .read("start_action"),
-            .warn("close_action", except: .words(["none"]), keeping),
-            .warn("dpd_action", except: .words(["clear", "none"]), keeping),
+            .read("start_action"), .read("close_action"), .read("dpd_action"),
             .refuse(
                 "ah_proposals", except: .none, "is not implemented: AH does not pass a NAT; use esp_proposals"
             ),

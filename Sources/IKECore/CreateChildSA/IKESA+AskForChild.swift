@@ -7,10 +7,11 @@ extension IKESA {
 
     /// Begins to ask for a CHILD_SA on top of what there is.
     func beginFurtherChild(
-        _ configuration: ChildConfiguration, _ purpose: RequestedChild.Purpose, _ turn: inout Turn
+        _ configuration: ChildConfiguration, _ purpose: RequestedChild.Purpose, _ packet: PacketSelectors?,
+        _ turn: inout Turn
     ) {
-        let selectors = self.offeredSelectors(configuration)
-        let key = self.reqidKey(selectors)
+        let selectors = self.offeredSelectors(configuration, packet)
+        let key = self.reqidKey(self.offeredSelectors(configuration, nil))
         let offer = ChildOffer(
             configured: configuration.proposals, current: nil, allowed: self.allowedMethods)
         self.allocateSPI(

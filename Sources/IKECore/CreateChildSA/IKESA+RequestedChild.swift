@@ -26,13 +26,17 @@ extension IKESA {
             requestID: requested.requestID)
     }
 
-    /// The selectors of a CHILD_SA that we ask for.
-    func offeredSelectors(_ child: ChildConfiguration) -> SelectorNarrowing.Result {
-        SelectorNarrowing.Result(
-            local: SelectorNarrowing.reduced(
-                SelectorNarrowing.resolve(child.localSelectors, self.path.local.address)),
-            remote: SelectorNarrowing.reduced(
-                SelectorNarrowing.resolve(child.remoteSelectors, self.path.remote.address)))
+    /// The selectors of a CHILD_SA that we ask for; those of the packet that wants it come first (RFC 7296 §2.9).
+    func offeredSelectors(
+        _ child: ChildConfiguration, _ packet: PacketSelectors?
+    ) -> SelectorNarrowing.Result {
+        let local = SelectorNarrowing.reduced(
+            SelectorNarrowing.resolve(child.localSelectors, self.path.local.address))
+        let remote = SelectorNarrowing.reduced(
+            SelectorNarrowing.resolve(child.remoteSelectors, self.path.remote.address))
+        return SelectorNarrowing.Result(
+            local: (packet.map { [$0.local] } ?? []) + local,
+            remote: (packet.map { [$0.remote] } ?? []) + remote)
     }
 
     // MARK: The answer

@@ -1,6 +1,6 @@
 internal import IPsecModel
 
-/// The connections that are to stand by our own doing, and what is being done about each.
+/// The connections that are to stand by our own doing, with which CHILD_SAs, and what is being done about each.
 ///
 ///     searching --addresses--> attempting --IKE_SA stands--> standing
 ///         \--none--> resting <--failed--/ <--IKE_SA ended--/
@@ -18,19 +18,30 @@ struct ConnectionKeeper {
         case resting(until: Instant)
     }
 
+    /// What is done after a failure.
+    enum Persistence: Hashable {
+        /// It is tried again, without end.
+        case permanent
+        /// Nothing: an operator asked for one attempt.
+        case once
+        /// Nothing before the rest is over, and then only if another packet asks for it.
+        case onDemand
+    }
+
     /// A connection that is to stand.
     struct Entry {
-        /// Its CHILD_SA.
-        let child: String
-        /// True if it is begun again whenever it does not stand; false if an operator asked for one attempt.
-        let isPermanent: Bool
-        var state: State
+        /// Its CHILD_SAs; the first is set up together with the IKE_SA.
+        fileprivate(set) var children: [String]
+        /// The packets that asked for a CHILD_SA.
+        fileprivate(set) var packets: [String: PacketSelectors] = [:]
+        fileprivate(set) var persistence: Persistence
+        fileprivate(set) var state: State
         /// Attempts since it last stood for a while.
-        var failures = 0
+        fileprivate var failures = 0
         /// Since when it stands.
-        var standsSince: Instant?
+        fileprivate var standsSince: Instant?
         /// Which of the peer's addresses is next.
-        var nextAddress = 0
+        fileprivate(set) var nextAddress = 0
     }
 
     private(set) var entries: [String: Entry] = [:]
@@ -53,21 +64,69 @@ struct ConnectionKeeper {
         self.entries.first { $0.value.state == .searching(searchID: searchID) }?.key
     }
 
-    /// A connection is to stand: the ID of the search that it begins with.
-    mutating func keep(_ name: String, child: String, isPermanent: Bool) -> UInt64 {
+    // MARK: What is wanted
+
+    /// A connection is to stand with these CHILD_SAs: the ID of the search that it begins with.
+    mutating func keep(_ name: String, children: [String], _ persistence: Persistence) -> UInt64 {
         self.forget(name)
         self.lastSearchID &+= 1
         self.entries[name] = Entry(
-            child: child, isPermanent: isPermanent, state: .searching(searchID: self.lastSearchID))
+            children: children, persistence: persistence, state: .searching(searchID: self.lastSearchID))
         return self.lastSearchID
+    }
+
+    /// A connection whose IKE_SA stands is to have these CHILD_SAs.
+    mutating func keep(_ name: String, children: [String], _ persistence: Persistence, on spi: IKESPI) {
+        self.forget(name)
+        self.entries[name] = Entry(children: children, persistence: persistence, state: .standing(spi))
+        self.names[spi] = name
+    }
+
+    /// A connection that is to stand is to have one CHILD_SA more.
+    mutating func add(child: String, to name: String) {
+        guard self.entries[name]?.children.contains(child) == false else { return }
+        self.entries[name]?.children.append(child)
+    }
+
+    /// A connection is to stand without end, whoever it was for at first.
+    mutating func makePermanent(_ name: String) { self.entries[name]?.persistence = .permanent }
+
+    /// A connection need not have this CHILD_SA any more; without any it is forgotten.
+    mutating func drop(child: String, of name: String) {
+        self.entries[name]?.children.removeAll { $0 == child }
+        self.entries[name]?.packets[child] = nil
+        if self.entries[name]?.children.isEmpty == true { self.forget(name) }
+    }
+
+    /// A CHILD_SA has ended which the next packet may call for again. A connection that stood only for it rests before that,
+    /// so that a peer which always ends it is not called with each packet.
+    mutating func release(child: String, of name: String, chance: Double, now: Instant) {
+        guard let entry = self.entries[name], entry.persistence == .onDemand, entry.children == [child],
+            entry.standsSince.map({ now.since($0) < Self.restAtMost }) ?? true
+        else {
+            self.drop(child: child, of: name)
+            return
+        }
+        if case .resting = entry.state { return }
+        self.rest(name, chance: chance, now: now)
+    }
+
+    /// This packet asked for a CHILD_SA.
+    mutating func note(_ packet: PacketSelectors, for child: String, of name: String) {
+        self.entries[name]?.packets[child] = packet
     }
 
     /// A connection need not stand any more. Nothing is done about what stands.
     mutating func forget(_ name: String) {
         guard let entry = self.entries.removeValue(forKey: name) else { return }
-        self.names = self.names.filter { $0.value != name }
-        if case .resting = entry.state { self.deadlines.schedule(name, at: nil) }
+        switch entry.state {
+        case .attempting(let spi), .standing(let spi): self.names[spi] = nil
+        case .resting: self.deadlines.schedule(name, at: nil)
+        case .searching: break
+        }
     }
+
+    // MARK: What becomes of it
 
     /// The search found addresses, and the attempt with this SPI was begun.
     mutating func attempt(_ name: String, _ spi: IKESPI) {
@@ -75,18 +134,18 @@ struct ConnectionKeeper {
         self.change(name, to: .attempting(spi))
     }
 
-    /// The IKE_SA stands, with its CHILD_SA.
+    /// The IKE_SA stands, with a CHILD_SA.
     mutating func stand(_ name: String, _ spi: IKESPI, now: Instant) {
         if self.entries[name]?.standsSince == nil { self.entries[name]?.standsSince = now }
         self.change(name, to: .standing(spi))
     }
 
-    /// It does not stand: nil if it need not, else when it will be tried again. `chance` is from 0 to 1.
-    mutating func rest(_ name: String, chance: Double, now: Instant) -> Instant? {
-        guard var entry = self.entries[name] else { return nil }
-        guard entry.isPermanent else {
+    /// It does not stand: it rests, unless one attempt was all that was wanted. `chance` is from 0 to 1.
+    mutating func rest(_ name: String, chance: Double, now: Instant) {
+        guard var entry = self.entries[name] else { return }
+        guard entry.persistence != .once else {
             self.forget(name)
-            return nil
+            return
         }
         // A peer that takes us in and throws us out again must not be called every few seconds.
         if let since = entry.standsSince, now.since(since) >= Self.restAtMost { entry.failures = 0 }
@@ -99,13 +158,16 @@ struct ConnectionKeeper {
         let until = now.advanced(by: span)
         self.change(name, to: .resting(until: until))
         self.deadlines.schedule(name, at: until)
-        return until
     }
 
     /// The next connection whose rest is over, with the ID of the search that it begins with.
     mutating func due(now: Instant) -> (name: String, searchID: UInt64)? {
         while let name = self.deadlines.popDue(now: now) {
             guard let entry = self.entries[name], case .resting(let until) = entry.state, until <= now else {
+                continue
+            }
+            guard entry.persistence == .permanent else {
+                self.forget(name)
                 continue
             }
             self.lastSearchID &+= 1

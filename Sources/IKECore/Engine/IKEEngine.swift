@@ -13,6 +13,8 @@ package final class IKEEngine {
     var initiations: [IKESPI: Initiation] = [:]
     /// Connections that are to stand, and what is done about it.
     var keeper = ConnectionKeeper()
+    /// What holds back packets of those that do not.
+    var traps = TrapBook()
     var courtesy = CourtesyBudget(perSecond: 10)
     /// Tokens help peers, all of which may ask at once after a crash; yet who asks for them must not get many (RFC 6290 §9.3).
     var tokens = CourtesyBudget(perSecond: 100)
@@ -170,7 +172,8 @@ package final class IKEEngine {
             // A lost mapping change comes again with the next packet; a lost expiry does not.
             for ikeSA in self.context.directory.all { ikeSA.checkChildren(&turn) }
         case .unknownSPI(let spi, let from, let to): self.refuseESP(spi, from: from, to: to, &turn)
-        case .acquire: return
+        case .acquire(let reqid, let local, let remote):
+            self.acquire(reqid: reqid, PacketSelectors(local: local, remote: remote), &turn)
         }
     }
 
@@ -258,6 +261,7 @@ package final class IKEEngine {
         guard !meant.isEmpty else {
             return abandoned > 0 ? .begun(count: abandoned) : self.refuseWithoutIKESA(connection)
         }
+        if let child, uniqueID == nil { self.keeper.drop(child: child, of: connection) }
         guard let child else {
             for ikeSA in meant { ikeSA.close(.terminated, &turn) }
             return .begun(count: meant.count)

@@ -75,6 +75,16 @@ package enum EndReason: Hashable, Sendable {
     /// The peer does not have it any more.
     case unknownToPeer
 
+    /// What `child` asks for after this end; nil if it is an operator's wish, or something else stands in its place.
+    func action(for child: ChildConfiguration) -> ChildAction? {
+        switch self {
+        case .deletedByPeer: return child.closeAction ?? child.startAction
+        case .peerDead, .lostByPeer: return child.livenessAction ?? child.startAction
+        case .terminated, .rekeyed, .replaced, .configurationChanged: return nil
+        case .expired, .failed, .lostByDataPlane, .childless, .unknownToPeer: return child.startAction
+        }
+    }
+
     /// A few words for a log line.
     package var text: String {
         switch self {

@@ -12,6 +12,10 @@ package struct DataPlaneRequest: Sendable {
         case install(ChildSASpec, [InstallationStep])
         /// End both halves, and the policies if nothing replaces this CHILD_SA. No answer is expected.
         case remove(ChildSASpec, withPolicies: Bool)
+        /// Hold these packets back as long as no CHILD_SA takes them. No answer is expected.
+        case installTrap(TrapPolicy)
+        /// Hold them back no more. No answer is expected.
+        case removeTrap(TrapPolicy)
         /// Fail if the data plane has the inbound half no more.
         case check(ChildSASpec)
         /// Tell what these carry: answered by `.traffic`.

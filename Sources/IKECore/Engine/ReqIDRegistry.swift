@@ -35,6 +35,16 @@ struct ReqIDRegistry {
         return reqid
     }
 
+    /// A reqid that no CHILD_SA gets; nil if all are in use.
+    mutating func takeAlone() -> UInt32? {
+        guard let reqid = self.free() else { return nil }
+        self.used.insert(reqid)
+        return reqid
+    }
+
+    /// A reqid from `takeAlone` is not needed any more.
+    mutating func releaseAlone(_ reqid: UInt32) { self.used.remove(reqid) }
+
     /// The reqid of `key`; nil if no CHILD_SA has these selectors.
     func reqid(of key: Key) -> UInt32? { self.entries[key]?.reqid }
 

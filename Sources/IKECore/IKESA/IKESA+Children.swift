@@ -311,6 +311,7 @@ extension IKESA {
             turn.ask(.remove(moved, withPolicies: false))
         }
         turn.ask(.remove(child.spec, withPolicies: isLast))
+        self.endedChildren.append((child.name, reason))
         turn.event(
             .childSAEnded(self.label, child: child.name, inboundSPI: child.spec.inboundSPI, reason))
     }

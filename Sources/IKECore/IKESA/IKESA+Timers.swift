@@ -14,7 +14,7 @@ extension IKESA {
         case .established(let established):
             deadlines += [
                 established.expiresAt, self.rekeyAt, self.agendaDeadline, self.liveness.deadline,
-                self.keepalive.deadline(on: self.path),
+                self.keepalive.deadline(on: self.path), self.refusedChildren.values.min(),
             ]
             for child in self.children { deadlines.append(child.deadline) }
         }
@@ -41,6 +41,7 @@ extension IKESA {
             self.retransmitIfDue(&turn)
             self.expireIfDue(established, &turn)
             self.rekeyIfDue(&turn)
+            self.refusedChildren = self.refusedChildren.filter { $0.value > turn.now }
             self.probeIfDue(&turn)
             self.tendChildren(&turn)
             self.keepAliveIfDue(&turn)

@@ -63,6 +63,10 @@ final class IKESA {
     var agenda = ExchangeAgenda()
     /// Until then nothing of it is begun.
     var agendaRestsUntil = Instant.origin
+    /// CHILD_SAs that the peer does not want at the moment, and until when it is not asked again.
+    var refusedChildren: [String: Instant] = [:]
+    /// CHILD_SAs that ended, and why: the engine looks whether something is to be done about it.
+    var endedChildren: [(name: String, reason: EndReason)] = []
     /// When the keys are to be renewed; nil means never, or that it has begun.
     var rekeyAt: Instant?
     /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must

@@ -4,10 +4,13 @@ internal import IPsecModel
 // IKE_AUTH as initiator (RFC 7296 §1.2, §2.15).
 extension IKESA {
     /// Keys exist. The request needs an SPI for the CHILD_SA that it asks for.
-    func beginAuthentication(for child: ChildConfiguration, _ turn: inout Turn) {
-        let selectors = self.offeredSelectors(child)
+    func beginAuthentication(
+        for child: ChildConfiguration, _ packet: PacketSelectors?, _ turn: inout Turn
+    ) {
+        let selectors = self.offeredSelectors(child, packet)
+        let whole = self.offeredSelectors(child, nil)
         let key = ReqIDRegistry.Key(
-            connection: self.connection.name, peer: nil, local: selectors.local, remote: selectors.remote)
+            connection: self.connection.name, peer: nil, local: whole.local, remote: whole.remote)
         guard let reqid = self.context.reqids.take(key, configured: child.reqid) else {
             turn.event(.limitReached("reqids", peer: self.path.remote))
             self.fail(.ownFault, &turn)

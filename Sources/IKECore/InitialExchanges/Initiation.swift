@@ -12,6 +12,8 @@ final class Initiation {
     let connection: ConnectionConfiguration
     /// The CHILD_SA that it is for.
     let child: ChildConfiguration
+    /// The packet that wants it, if one does.
+    let packet: PacketSelectors?
     /// The number in our logs, which the IKE_SA will have too.
     let uniqueID: UInt64
     /// Our SPI.
@@ -46,11 +48,13 @@ final class Initiation {
 
     /// An attempt from `local` to `remote`; nothing is sent yet.
     init(
-        _ connection: ConnectionConfiguration, _ child: ChildConfiguration, from local: IPAddress,
-        to remote: IPAddress, _ context: EngineContext, now: Instant
+        _ connection: ConnectionConfiguration, _ child: ChildConfiguration,
+        for packet: PacketSelectors? = nil,
+        from local: IPAddress, to remote: IPAddress, _ context: EngineContext, now: Instant
     ) throws(CryptoFault) {
         self.connection = connection
         self.child = child
+        self.packet = packet
         self.begunAt = now
         self.context = context
         self.uniqueID = context.makeUniqueID()

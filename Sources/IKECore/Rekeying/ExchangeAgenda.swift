@@ -8,8 +8,8 @@ struct ExchangeAgenda {
         case rekeyIKESA
         /// Another CHILD_SA in place of the one with this inbound SPI (RFC 7296 §1.3.3).
         case rekeyChild(ESPSPI)
-        /// A CHILD_SA of this configuration (RFC 7296 §1.3.1).
-        case createChild(String)
+        /// A CHILD_SA of this configuration (RFC 7296 §1.3.1), perhaps because of a packet.
+        case createChild(String, PacketSelectors?)
         /// A CHILD_SA in place of the one with this inbound SPI, which the peer does not have any more.
         case supersedeChild(ESPSPI)
     }
@@ -22,6 +22,7 @@ struct ExchangeAgenda {
 
     /// Puts `item` at the end, unless it is there. What can be in it is bounded by CHILD_SAs and configuration.
     mutating func add(_ item: Item) {
+        if case .createChild(let name, _) = item, self.creates(child: name) { return }
         guard !self.items.contains(item) else { return }
         self.items.append(item)
     }
@@ -29,7 +30,12 @@ struct ExchangeAgenda {
     /// It is begun, or need not be done.
     mutating func remove(_ item: Item) { self.items.removeAll { $0 == item } }
 
-    /// True if CHILD_SAs are still to be created.
+    /// True if a CHILD_SA of this configuration is still to be created.
+    func creates(child name: String) -> Bool {
+        self.items.contains { if case .createChild(name, _) = $0 { true } else { false } }
+    }
+
+    /// True if any is.
     var hasChildrenToCreate: Bool {
         self.items.contains { if case .createChild = $0 { true } else { false } }
     }

@@ -24,14 +24,14 @@ extension IKESA {
     private func begin(_ item: ExchangeAgenda.Item, _ turn: inout Turn) {
         switch item {
         case .rekeyIKESA: self.beginRekeyingIKESA(&turn)
-        case .createChild(let name):
+        case .createChild(let name, let packet):
             guard let configuration = self.configuration(ofChild: name) else { return }
-            self.beginFurtherChild(configuration, .further, &turn)
+            self.beginFurtherChild(configuration, .further, packet, &turn)
         case .supersedeChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)
             else { return }
-            self.beginFurtherChild(configuration, .superseding(spi), &turn)
+            self.beginFurtherChild(configuration, .superseding(spi), nil, &turn)
         case .rekeyChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)
@@ -79,7 +79,7 @@ extension IKESA {
         self.restAgenda(&turn)
         switch requested.purpose {
         case .first: return
-        case .further: self.agenda.add(.createChild(requested.configuration.name))
+        case .further: self.agenda.add(.createChild(requested.configuration.name, nil))
         case .rekeying(let old): self.agenda.add(.rekeyChild(old))
         case .superseding(let old): self.agenda.add(.supersedeChild(old))
         }
@@ -87,8 +87,11 @@ extension IKESA {
 
     /// Asks once more when the peer's configuration may have changed. A trial is not repeated.
     func postponeForLong(_ requested: RequestedChild, _ turn: inout Turn) {
-        guard let old = requested.replaces else { return }
         let later = turn.now.advanced(by: self.context.chosen(Self.longPause))
+        guard let old = requested.replaces else {
+            self.refusedChildren[requested.configuration.name] = later
+            return
+        }
         self.updateChild(old) { child in
             if child.verification == .begun {
                 child.verification = .none

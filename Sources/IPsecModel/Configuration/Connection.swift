@@ -108,6 +108,8 @@ package enum IPsecMode: String, Hashable, Sendable {
 package enum ChildAction: String, Hashable, Sendable {
     /// Nothing: wait for the peer.
     case none
+    /// Set it up when a packet wants to go through it; until then packets wait or are dropped.
+    case trap
     /// Set it up at once, and again whenever it does not stand.
     case start
 }
@@ -132,8 +134,12 @@ package struct ChildConfiguration: Hashable, Sendable {
     package var packets: VolumeLimit = .none
     /// Packets that the replay window spans; 0 switches it off.
     package var replayWindow: UInt32 = 1_024
-    /// What is done for it without a request of the peer.
+    /// What is done for it without a request of the peer, and after an end that is nobody's wish.
     package var startAction = ChildAction.none
+    /// What is done when the peer has deleted it; nil means the same as `startAction`.
+    package var closeAction: ChildAction?
+    /// What is done when the peer was found dead; nil means the same as `startAction`.
+    package var livenessAction: ChildAction?
     /// The request ID of kernel policies; nil lets the engine choose one that stays for the CHILD_SA's life.
     package var reqid: UInt32?
 

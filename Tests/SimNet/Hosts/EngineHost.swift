@@ -88,6 +88,19 @@ package final class EngineHost: SimHost {
         net.send(datagram, from: self)
     }
 
+    /// An inner packet between these comes to the kernel, and no CHILD_SA has it: true if a trap holds it back, and tells.
+    @discardableResult package func meetTrap(
+        from local: TrafficSelector, to remote: TrafficSelector, on net: SimNet
+    ) -> Bool {
+        let trap = self.kernel.traps.values.first { trap in
+            trap.localSelectors.contains { $0.contains(local) }
+                && trap.remoteSelectors.contains { $0.contains(remote) }
+        }
+        guard let trap else { return false }
+        self.feed(.dataPlaneEvent(.acquire(reqid: trap.reqid, local: local, remote: remote)), on: net)
+        return true
+    }
+
     /// Gives the engine an input and does all that follows from it.
     package func feed(_ input: Input, on net: SimNet) {
         self.inputs.append(input)

@@ -51,6 +51,10 @@ package final class FakeKernel {
     package internal(set) var sending: [UInt32: SAIdentifier] = [:]
     /// Policies by reqid.
     package private(set) var policies: [UInt32: PolicySet] = [:]
+    /// Policies that only hold packets back, by reqid.
+    package private(set) var traps: [UInt32: TrapPolicy] = [:]
+    /// False once the last trap has gone while a new one was still to come, or none: a moment without a policy.
+    package private(set) var hasAlwaysTrapped = true
     /// SPIs that were allocated and not installed yet, with their reqid.
     package private(set) var reserved: [ESPSPI: UInt32] = [:]
     /// What no correct engine asks for.
@@ -73,7 +77,7 @@ package final class FakeKernel {
         self.nextSPI = firstSPI
     }
 
-    /// True if nothing is left of anything.
+    /// True if nothing is left of anything but traps.
     package var isEmpty: Bool {
         self.inbound.isEmpty && self.outbound.isEmpty && self.policies.isEmpty && self.reserved.isEmpty
     }
@@ -95,6 +99,16 @@ package final class FakeKernel {
         case .install(let child, let steps): return self.install(child, steps)
         case .remove(let child, let withPolicies):
             self.remove(child, withPolicies: withPolicies)
+            return nil
+        case .installTrap(let trap):
+            if self.policies[trap.reqid] != nil { self.violate("a CHILD_SA has the reqid of a trap") }
+            self.traps[trap.reqid] = trap
+            return nil
+        case .removeTrap(let trap):
+            if self.traps.removeValue(forKey: trap.reqid) == nil {
+                self.violate("trap \(trap.reqid) is removed, but is not there")
+            }
+            if self.traps.isEmpty { self.hasAlwaysTrapped = false }
             return nil
         case .check(let child):
             return self.inbound[child.inboundSPI] == nil ? Self.failed("GETSA", errno: 3) : .done
@@ -141,6 +155,7 @@ package final class FakeKernel {
         } else if self.inbound[child.inboundSPI] == nil {
             self.violate("\(child.outboundSPI) sends for a CHILD_SA that cannot receive")
         }
+        if self.traps[child.reqid] != nil { self.violate("a CHILD_SA has the reqid of a trap") }
         for step in steps {
             switch step {
             case .inbound:

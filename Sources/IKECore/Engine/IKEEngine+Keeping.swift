@@ -1,0 +1,262 @@
+internal import IKEWire
+internal import IPsecModel
+
+// Connections that are to stand: because the configuration says so, an operator, or a packet.
+extension IKEEngine {
+    // MARK: What is wanted
+
+    /// Begins all connections that start by themselves.
+    func startConnections(_ turn: inout Turn) {
+        // Policies first: nothing may leave in clear while names are looked up.
+        for connection in self.context.configuration.connections { self.installTraps(of: connection, &turn) }
+        for connection in self.context.configuration.connections { self.startByItself(connection, &turn) }
+    }
+
+    private func startByItself(_ connection: ConnectionConfiguration, _ turn: inout Turn) {
+        let children = connection.startingChildren
+        guard !self.isShuttingDown, !children.isEmpty else { return }
+        let searchID = self.keeper.keep(connection.name, children: children, .permanent)
+        self.search(connection, searchID, &turn)
+    }
+
+    /// An operator wants a connection to stand.
+    func initiate(_ name: String, _ child: String?, _ turn: inout Turn) -> CommandAnswer {
+        guard let connection = self.connection(name) else {
+            return .refused("there is no connection '\(name)'")
+        }
+        guard let chosen = child ?? connection.children.first?.name, connection.child(chosen) != nil else {
+            return .refused("connection '\(name)' has no child" + (child.map { " '\($0)'" } ?? ""))
+        }
+        guard connection.canBeCalled || self.established(name) != nil else {
+            return .refused("connection '\(name)' has no address to call: name one in remote_addrs")
+        }
+        if let refusal = self.reasonNotToInitiate(name, child: chosen) { return .refused(refusal) }
+        self.want(chosen, of: connection, because: nil, &turn)
+        return .begun(count: 1)
+    }
+
+    private func reasonNotToInitiate(_ name: String, child: String) -> String? {
+        if self.isShuttingDown { return "culvertd is stopping" }
+        if self.standing(name, child: child) != nil { return "connection '\(name)' stands already" }
+        guard let entry = self.keeper.entries[name], entry.children.contains(child) else { return nil }
+        switch entry.state {
+        case .searching, .attempting: return "connection '\(name)' is being begun already"
+        case .standing, .resting: return nil
+        }
+    }
+
+    /// A CHILD_SA is to stand, since an operator or a packet wants it: on the IKE_SA that there is, else on a new one.
+    func want(
+        _ child: String, of connection: ConnectionConfiguration, because packet: PacketSelectors?,
+        _ turn: inout Turn
+    ) {
+        let name = connection.name
+        // Packets that its policies do not take, because the peer has narrowed them, do not call for it again.
+        guard self.standing(name, child: child) == nil else { return }
+        let isKept = self.keeper.entries[name] != nil
+        if isKept { self.keeper.add(child: child, to: name) }
+        if let packet, isKept { self.keeper.note(packet, for: child, of: name) }
+        if let ikeSA = self.established(name) {
+            guard packet == nil || ikeSA.refusedChildren[child] == nil else { return }
+            if !isKept {
+                self.keeper.keep(
+                    name, children: [child], self.persistence(connection, packet), on: ikeSA.localSPI)
+                if let packet { self.keeper.note(packet, for: child, of: name) }
+            }
+            ikeSA.refusedChildren[child] = nil
+            self.context.touch(ikeSA)
+            return
+        }
+        switch self.keeper.entries[name]?.state {
+        case .searching?, .attempting?, .standing?: return
+        // A peer that cannot be reached is not called with every packet.
+        case .resting? where packet != nil: return
+        case .resting?, nil: break
+        }
+        let own = connection.startingChildren
+        let children = [child] + own.filter { $0 != child }
+        let searchID = self.keeper.keep(name, children: children, self.persistence(connection, packet))
+        if let packet { self.keeper.note(packet, for: child, of: name) }
+        self.search(connection, searchID, &turn)
+    }
+
+    private func persistence(
+        _ connection: ConnectionConfiguration, _ packet: PacketSelectors?
+    ) -> ConnectionKeeper.Persistence {
+        guard connection.startingChildren.isEmpty else { return .permanent }
+        return packet == nil ? .once : .onDemand
+    }
+
+    // MARK: What becomes of it
+
+    /// Something happened to an IKE_SA: perhaps a connection stands now, or does no more, or has lost a CHILD_SA.
+    func noteFate(of ikeSA: IKESA, _ turn: inout Turn) {
+        self.considerEnds(of: ikeSA, &turn)
+        guard let name = self.keeper.name(of: ikeSA.localSPI) else { return }
+        switch ikeSA.phase {
+        case .halfOpen, .initiating, .standby: return
+        case .established: self.complete(name, ikeSA, &turn)
+        case .closing, .gone:
+            // Rekeyed, or the peer has begun one by itself.
+            if let other = self.established(name) {
+                self.complete(name, other, &turn)
+            } else {
+                self.rest(name, &turn)
+            }
+        }
+    }
+
+    /// CHILD_SAs have ended: whether they are to stand again depends on why.
+    private func considerEnds(of ikeSA: IKESA, _ turn: inout Turn) {
+        let ends = ikeSA.endedChildren
+        guard !ends.isEmpty else { return }
+        ikeSA.endedChildren = []
+        let name = ikeSA.connection.name
+        guard !self.isShuttingDown, let connection = self.connection(name), connection == ikeSA.connection
+        else { return }
+        for end in ends {
+            guard self.standing(name, child: end.name) == nil, let child = connection.child(end.name),
+                let action = end.reason.action(for: child)
+            else { continue }
+            self.take(action, for: child, of: connection, after: end.reason, ikeSA, &turn)
+        }
+    }
+
+    private func take(
+        _ action: ChildAction, for child: ChildConfiguration, of connection: ConnectionConfiguration,
+        after reason: EndReason, _ ikeSA: IKESA, _ turn: inout Turn
+    ) {
+        switch action {
+        case .none: self.keeper.drop(child: child.name, of: connection.name)
+        case .trap:
+            self.armTrap(for: child, of: connection, &turn)
+            self.keeper.release(
+                child: child.name, of: connection.name, chance: self.context.chance(), now: turn.now)
+        case .start:
+            if case .deletedByPeer = reason, ikeSA.established != nil {
+                // A peer that deletes it each time must not be asked without a pause.
+                ikeSA.refusedChildren[child.name] = turn.now.advanced(
+                    by: self.context.chosen(IKESA.shortPause))
+            }
+            if self.keeper.entries[connection.name] != nil {
+                self.keeper.add(child: child.name, to: connection.name)
+                self.keeper.makePermanent(connection.name)
+            } else if let standing = self.established(connection.name) {
+                self.keeper.keep(
+                    connection.name, children: [child.name], .permanent, on: standing.localSPI)
+                self.context.touch(standing)
+            } else if connection.canBeCalled {
+                _ = self.keeper.keep(connection.name, children: [child.name], .permanent)
+                self.rest(connection.name, &turn)
+            }
+        }
+    }
+
+    /// Gives the IKE_SA of a connection the CHILD_SAs that it lacks. One that gets none is of no use, and ends.
+    private func complete(_ name: String, _ ikeSA: IKESA, _ turn: inout Turn) {
+        guard let entry = self.keeper.entries[name] else { return }
+        let missing = entry.children.filter { self.standing(name, child: $0) == nil }
+        for child in missing where !ikeSA.isAsking(for: child) && ikeSA.refusedChildren[child] == nil {
+            ikeSA.agenda.add(.createChild(child, entry.packets[child]))
+            self.context.touch(ikeSA)
+        }
+        let isOfUse = missing.count < entry.children.count || missing.contains { ikeSA.isAsking(for: $0) }
+        if isOfUse || missing.contains(where: { ikeSA.isSparing($0, now: turn.now) }) {
+            self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
+            return
+        }
+        self.rest(name, &turn)
+        ikeSA.close(.childless, &turn)
+    }
+
+    /// The IKE_SA of a connection that has the CHILD_SA.
+    func standing(_ name: String, child: String) -> IKESA? {
+        self.context.directory.all.first { $0.connection.name == name && $0.has(child: child) }
+    }
+
+    /// An IKE_SA of a connection that stands, the newest.
+    private func established(_ name: String) -> IKESA? {
+        self.context.directory.all.filter { $0.connection.name == name && $0.established != nil }
+            .max { $0.uniqueID < $1.uniqueID }
+    }
+
+    /// Begins again what has rested long enough.
+    func retryConnections(_ turn: inout Turn) {
+        while let (name, searchID) = self.keeper.due(now: turn.now) {
+            guard let connection = self.connection(name) else {
+                self.keeper.forget(name)
+                continue
+            }
+            self.search(connection, searchID, &turn)
+        }
+    }
+
+    // MARK: What is wanted no more
+
+    /// A new configuration: attempts of connections that are gone or different end, and what starts by itself does.
+    func reconsiderConnections(before old: GatewayConfiguration, _ turn: inout Turn) {
+        for initiation in Array(self.initiations.values)
+        where !self.context.configuration.connections.contains(initiation.connection) {
+            self.end(initiation, .ended(.configurationChanged), &turn)
+        }
+        for name in Array(self.keeper.entries.keys) where self.connection(name) == nil {
+            self.keeper.forget(name)
+        }
+        let changed = self.context.configuration.connections.filter { !old.connections.contains($0) }
+        let stale = (old.connections.map(\.name)).filter { name in
+            self.connection(name).map { changed.contains($0) } ?? true
+        }.flatMap { self.traps.all(of: $0) }
+        // The new ones first: what both hold back does not leave in between.
+        for connection in changed { self.installTraps(of: connection, &turn) }
+        self.removeTraps(stale, &turn)
+        for connection in changed {
+            self.keeper.forget(connection.name)
+            self.startByItself(connection, &turn)
+        }
+    }
+
+    /// An operator wants a connection to stand no more: attempts end as well; how many there were.
+    func abandon(_ name: String, _ turn: inout Turn) -> Int {
+        self.keeper.forget(name)
+        var count = 0
+        for initiation in Array(self.initiations.values) where initiation.connection.name == name {
+            self.end(initiation, .ended(.terminated), &turn)
+            count += 1
+        }
+        for ikeSA in self.context.directory.all where ikeSA.connection.name == name {
+            guard case .initiating = ikeSA.phase else { continue }
+            ikeSA.fail(.ended(.terminated), &turn)
+            count += 1
+        }
+        return count
+    }
+
+    /// The gateway stops.
+    func abandonInitiations(_ turn: inout Turn) {
+        for name in Array(self.keeper.entries.keys) { self.keeper.forget(name) }
+        for initiation in Array(self.initiations.values) { self.end(initiation, .ended(.terminated), &turn) }
+    }
+}
+
+extension IKESA {
+    /// True if it stands with a CHILD_SA of this name.
+    fileprivate func has(child name: String) -> Bool {
+        self.established != nil && self.children.contains { $0.name == name && $0.isCurrent }
+    }
+
+    /// True if a CHILD_SA of this name is on its way, by our doing or the peer's.
+    fileprivate func isAsking(for name: String) -> Bool {
+        self.requestedChild?.configuration.name == name || self.agenda.creates(child: name)
+            || self.pendingAnswer?.negotiated.configuration.name == name
+            || self.children.contains { child in
+                // Its successor is being installed, or another is to come in its place.
+                if case .rekeyed = child.state { child.name == name } else { false }
+            }
+    }
+
+    /// True if the peer has ended a CHILD_SA of this name, and gets a moment before it is asked again.
+    fileprivate func isSparing(_ name: String, now: Instant) -> Bool {
+        guard let until = self.refusedChildren[name] else { return false }
+        return until <= now.advanced(by: Self.shortPause.most)
+    }
+}

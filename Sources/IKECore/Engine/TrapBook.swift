@@ -1,0 +1,52 @@
+internal import IPsecModel
+
+/// The policies that stand before their tunnels do, and what each is for.
+struct TrapBook {
+    /// One of them.
+    struct Trap {
+        let connection: String
+        let child: String
+        /// True if a packet calls for the child; if not, packets only wait for it.
+        fileprivate(set) var isArmed: Bool
+        fileprivate(set) var policy: TrapPolicy
+    }
+
+    private var traps: [UInt32: Trap] = [:]
+
+    /// The one with this reqid.
+    subscript(reqid: UInt32) -> Trap? { self.traps[reqid] }
+
+    /// Those of a connection.
+    func all(of connection: String) -> [Trap] {
+        self.traps.values.filter { $0.connection == connection }
+    }
+
+    /// Enters one.
+    mutating func add(_ policy: TrapPolicy, connection: String, child: String, isArmed: Bool) {
+        self.traps[policy.reqid] = Trap(
+            connection: connection, child: child, isArmed: isArmed, policy: policy)
+    }
+
+    /// From now on packets call for this child; false if there is no policy for it.
+    mutating func arm(_ child: String, of connection: String) -> Bool {
+        guard let reqid = self.all(of: connection).first(where: { $0.child == child })?.policy.reqid else {
+            return false
+        }
+        self.traps[reqid]?.isArmed = true
+        return true
+    }
+
+    /// Forgets one.
+    mutating func remove(_ reqid: UInt32) { self.traps[reqid] = nil }
+
+    /// The peer of a connection is called at `remote`: the policies that said otherwise, as they are now.
+    mutating func move(_ connection: String, to remote: IPAddress) -> [TrapPolicy] {
+        var moved: [TrapPolicy] = []
+        for (reqid, trap) in self.traps
+        where trap.connection == connection && trap.policy.remote != remote {
+            self.traps[reqid]?.policy.remote = remote
+            if let policy = self.traps[reqid]?.policy { moved.append(policy) }
+        }
+        return moved
+    }
+}
