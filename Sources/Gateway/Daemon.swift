@@ -1,5 +1,6 @@
 internal import ControlProtocol
 internal import Dispatch
+package import IPsecModel
 internal import LinuxIO
 package import Logging
 internal import NIOCore
@@ -27,14 +28,21 @@ package struct Daemon: Sendable {
     }
 
     private let options: Options
+    private let makeDataPlane: (@Sendable () -> any DataPlane)?
     private let log: EventLog
 
     /// Peers have this long to answer our DELETE when we stop.
     private static let patience: Duration = .seconds(2)
 
     /// A daemon that logs through `logger`.
-    package init(options: Options, logger: Logger) {
+    ///
+    /// `makeDataPlane` is called once, on the thread that becomes the control thread; without it the configuration
+    /// chooses between the kernel and our own engine.
+    package init(
+        options: Options, logger: Logger, makeDataPlane: (@Sendable () -> any DataPlane)? = nil
+    ) {
         self.options = options
+        self.makeDataPlane = makeDataPlane
         self.log = EventLog(logger)
     }
 
@@ -46,7 +54,7 @@ package struct Daemon: Sendable {
         let lock = try InstanceLock(socketPath: self.options.socketPath)
         let startup = try Startup(
             configurationPath: self.options.configurationPath, stateFolder: self.options.stateFolder,
-            log: self.log)
+            given: self.makeDataPlane?(), log: self.log)
         let outcome = Outcome()
         MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { eventLoop in
             let gateway = NIOLoopBound(

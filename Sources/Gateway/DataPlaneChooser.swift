@@ -5,10 +5,12 @@ internal import XFRM
 
 /// The data plane in use, and why it is this one.
 struct ChosenDataPlane {
-    /// The two engines that carry ESP.
+    /// The engines that carry ESP.
     enum Engine {
         case kernel(KernelDataPlane)
         case userspace(UserspaceDataPlane)
+        /// Whatever the program that runs the daemon has brought along. It tells of nothing by itself.
+        case given(any DataPlane)
     }
 
     let engine: Engine
@@ -19,13 +21,14 @@ struct ChosenDataPlane {
         switch self.engine {
         case .kernel(let plane): return plane
         case .userspace(let plane): return plane
+        case .given(let plane): return plane
         }
     }
 
     /// What our own packets are marked with; 0 for nothing.
     var mark: UInt32 {
         switch self.engine {
-        case .kernel: return 0
+        case .kernel, .given: return 0
         case .userspace: return TunnelInterface.mark
         }
     }
@@ -33,7 +36,7 @@ struct ChosenDataPlane {
     /// True if peers that are not behind a NAT must be made to encapsulate as well.
     var requiresEncapsulation: Bool {
         switch self.engine {
-        case .kernel: return false
+        case .kernel, .given: return false
         case .userspace(let plane): return plane.requiresEncapsulation
         }
     }

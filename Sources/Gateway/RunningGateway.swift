@@ -62,6 +62,7 @@ final class RunningGateway {
                     try self.watch(descriptor, by: poller) { bound.value.drainPlane() }
                 }
                 try plane.start()
+            case .given: break
             }
         } catch {
             throw StartupError("cannot watch sockets: \(error)")
@@ -110,7 +111,7 @@ final class RunningGateway {
     /// False for the sockets from which our own engine takes ESP: it passes IKE messages on.
     private func isOurs(_ socket: BoundSocket) -> Bool {
         switch self.plane.engine {
-        case .kernel: return true
+        case .kernel, .given: return true
         case .userspace: return socket.kind == .ike
         }
     }
@@ -119,6 +120,7 @@ final class RunningGateway {
         switch self.plane.engine {
         case .kernel(let plane): for event in plane.events.drain() { self.loop.receive(event) }
         case .userspace(let plane): self.drainQueue(of: plane)
+        case .given: return
         }
     }
 

@@ -15,7 +15,11 @@ struct Startup {
 
     /// Reads the configuration, chooses a data plane, binds the sockets, then opens the data plane and clears it of what
     /// a crashed daemon left: the sockets show that no other is alive in this network namespace.
-    init(configurationPath: String, stateFolder: String, log: EventLog) throws(StartupError) {
+    ///
+    /// With a data plane that is `given` there is nothing to choose, and nothing of this host is cleared.
+    init(
+        configurationPath: String, stateFolder: String, given: (any DataPlane)? = nil, log: EventLog
+    ) throws(StartupError) {
         self.startedAt = ControlLoop.now()
         // Without CAP_DAC_OVERRIDE from here on: what can be read now can be read again on reload.
         try Self.keepOnly([.networkAdministration, .privilegedPorts, .rawSockets])
@@ -24,10 +28,15 @@ struct Startup {
                 "programming the kernel needs the capability CAP_NET_ADMIN: run culvertd as root")
         }
         self.file = try Self.load(configurationPath, now: self.startedAt, log: log)
-        let chooser = DataPlaneChooser(log: log, configuration: self.file.configuration)
-        let choice = try chooser.choose()
-        self.sockets = try SocketSet(kernelTakesESP: choice.isKernel, log: log)
-        self.plane = try chooser.open(choice, self.sockets)
+        if let given {
+            self.sockets = try SocketSet(kernelTakesESP: false, log: log)
+            self.plane = ChosenDataPlane(engine: .given(given), reason: "it was given to culvertd")
+        } else {
+            let chooser = DataPlaneChooser(log: log, configuration: self.file.configuration)
+            let choice = try chooser.choose()
+            self.sockets = try SocketSet(kernelTakesESP: choice.isKernel, log: log)
+            self.plane = try chooser.open(choice, self.sockets)
+        }
         self.crashSecret = CrashSecret.load(from: stateFolder, log: log)
         try Self.keepOnly(.networkAdministration)
     }

@@ -44,6 +44,14 @@ import Testing
         #expect(choice == .userspace(reason: "the configuration asks for it"))
     }
 
+    @Test func `a data plane that was given is used as it is`() {
+        let plane = FakeDataPlane()
+        let chosen = ChosenDataPlane(engine: .given(plane), reason: "a test")
+        #expect(chosen.plane === plane)
+        #expect(chosen.mark == 0)
+        #expect(!chosen.requiresEncapsulation)
+    }
+
     @Test func `kernel without ESP is an error that says what to do`() throws {
         let error = #expect(throws: StartupError.self) { try self.choose(.kernel, .failure(Self.refusal)) }
         #expect(error?.description == "cannot program the kernel: \(Self.refusal.text)")
