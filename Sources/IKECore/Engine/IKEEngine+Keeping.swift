@@ -171,13 +171,12 @@ extension IKEEngine {
 
     /// The IKE_SA of a connection that has the CHILD_SA.
     func standing(_ name: String, child: String) -> IKESA? {
-        self.context.directory.all.first { $0.connection.name == name && $0.has(child: child) }
+        self.context.directory.established(of: name).first { $0.has(child: child) }
     }
 
     /// An IKE_SA of a connection that stands, the newest.
     private func established(_ name: String) -> IKESA? {
-        self.context.directory.all.filter { $0.connection.name == name && $0.established != nil }
-            .max { $0.uniqueID < $1.uniqueID }
+        self.context.directory.established(of: name).max { $0.uniqueID < $1.uniqueID }
     }
 
     /// Begins again what has rested long enough.
@@ -223,7 +222,7 @@ extension IKEEngine {
             self.end(initiation, .ended(.terminated), &turn)
             count += 1
         }
-        for ikeSA in self.context.directory.all where ikeSA.connection.name == name {
+        for ikeSA in self.context.directory.unestablished where ikeSA.connection.name == name {
             guard case .initiating = ikeSA.phase else { continue }
             ikeSA.fail(.ended(.terminated), &turn)
             count += 1

@@ -238,9 +238,8 @@ package final class IKEEngine {
     }
 
     private func established(_ connection: String, _ uniqueID: UInt64?) -> [IKESA] {
-        self.context.directory.all.filter { ikeSA in
-            ikeSA.established != nil && ikeSA.connection.name == connection
-                && (uniqueID == nil || ikeSA.uniqueID == uniqueID)
+        self.context.directory.established(of: connection).filter {
+            uniqueID == nil || $0.uniqueID == uniqueID
         }
     }
 

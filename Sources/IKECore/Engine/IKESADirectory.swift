@@ -14,6 +14,9 @@ final class IKESADirectory {
     private var halfOpen: [InitialKey: [IKESPI]] = [:]
     private var halfOpenByAddress: [IPAddress: Int] = [:]
     private var byChildSPI: [ESPSPI: IKESPI] = [:]
+    private(set) var index = EstablishedIndex()
+    /// Those that are not: no more than may be half-open, what we begin ourselves, and what is closing.
+    private(set) var others: Set<IKESPI> = []
 
     /// The IKE_SA with our SPI `spi`.
     subscript(_ spi: IKESPI) -> IKESA? { self.byLocalSPI[spi] }
@@ -44,6 +47,11 @@ final class IKESADirectory {
     /// Takes in a new IKE_SA; `initial` if it is half-open.
     func add(_ ikeSA: IKESA, initial: InitialKey?) {
         self.byLocalSPI[ikeSA.localSPI] = ikeSA
+        if let established = ikeSA.established {
+            self.index.insert(ikeSA.localSPI, established, connection: ikeSA.connection.name)
+        } else {
+            self.others.insert(ikeSA.localSPI)
+        }
         guard let initial else { return }
         self.halfOpen[initial, default: []].append(ikeSA.localSPI)
         self.halfOpenCount += 1
@@ -65,8 +73,39 @@ final class IKESADirectory {
     /// Lets go of an IKE_SA.
     func remove(_ ikeSA: IKESA) {
         self.byLocalSPI[ikeSA.localSPI] = nil
+        self.others.remove(ikeSA.localSPI)
+        if let established = ikeSA.established {
+            self.index.remove(ikeSA.localSPI, established, connection: ikeSA.connection.name)
+        }
         self.promote(ikeSA)
     }
+
+    /// An IKE_SA has entered another phase. One that is not in the directory yet is entered as it is then.
+    func phaseChanged(_ ikeSA: IKESA, from old: IKESA.Phase) {
+        let spi = ikeSA.localSPI
+        guard self.byLocalSPI[spi] != nil else { return }
+        if case .established(let established) = old {
+            self.index.remove(spi, established, connection: ikeSA.connection.name)
+            self.others.insert(spi)
+        }
+        if let established = ikeSA.established {
+            self.others.remove(spi)
+            self.index.insert(spi, established, connection: ikeSA.connection.name)
+        }
+    }
+
+    /// The established IKE_SAs between these identities.
+    func established(between local: Identity, and peer: Identity) -> [IKESA] {
+        self.index.between(local, peer).compactMap { self.byLocalSPI[$0] }
+    }
+
+    /// The established IKE_SAs of the connection of this name.
+    func established(of connection: String) -> [IKESA] {
+        self.index.of(connection: connection).compactMap { self.byLocalSPI[$0] }
+    }
+
+    /// The IKE_SAs that are not established, or no more.
+    var unestablished: [IKESA] { self.others.compactMap { self.byLocalSPI[$0] } }
 
     /// The IKE_SA that has a CHILD_SA with our inbound SPI `spi`.
     func owner(ofChild spi: ESPSPI) -> IKESA? {

@@ -30,7 +30,12 @@ final class IKESA {
     /// Which connection it belongs to: a candidate while half-open, certain afterwards.
     var connection: ConnectionConfiguration
     /// Where it is in its life.
-    var phase: Phase { didSet { if case .established = self.phase { self.wasEstablished = true } } }
+    var phase: Phase {
+        didSet {
+            if case .established = self.phase { self.wasEstablished = true }
+            self.context.directory.phaseChanged(self, from: oldValue)
+        }
+    }
     /// True once the peer has been authenticated.
     private(set) var wasEstablished = false
     /// Where its packets go, and its CHILD_SAs' packets too.

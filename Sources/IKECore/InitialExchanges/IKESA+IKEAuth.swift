@@ -155,11 +155,8 @@ extension IKESA {
     ) throws(AuthRefusal) {
         let policy = verified.connection.uniqueness
         guard policy != .never else { return }
-        let older = self.context.directory.all.filter { other in
-            guard other !== self, let established = other.established else { return false }
-            return IdentityPattern.exact(established.peerIdentity).matches(request.identity.identity)
-                && established.localIdentity == verified.localIdentity
-        }
+        let older = self.context.directory.established(
+            between: verified.localIdentity, and: request.identity.identity)
         guard !older.isEmpty else { return }
         if message.payloads.notify(.initialContact) != nil {
             self.replaced = older.map { Replaced(ikeSA: $0, tellsPeer: false) }

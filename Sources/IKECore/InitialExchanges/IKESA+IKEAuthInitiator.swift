@@ -104,12 +104,18 @@ extension IKESA {
     /// by it as well.
     private var isFirstContact: Bool {
         guard self.connection.uniqueness != .never else { return false }
+        let directory = self.context.directory
+        let isBeingBegun = directory.unestablished.contains { other in
+            other !== self && other.path.remote.address == self.path.remote.address
+        }
+        guard !isBeingBegun else { return false }
         let local = self.ownIdentity
-        return !self.context.directory.all.contains { other in
-            guard other !== self else { return false }
-            guard let established = other.established else {
-                return other.path.remote.address == self.path.remote.address
-            }
+        if case .exact(let peer) = self.connection.remoteIdentity {
+            return directory.established(between: local, and: peer).isEmpty
+        }
+        // Any of many may be the peer: only looking at each tells.
+        return !directory.all.contains { other in
+            guard let established = other.established else { return false }
             return established.localIdentity == local
                 && self.connection.remoteIdentity.matches(established.peerIdentity)
         }
@@ -162,10 +168,8 @@ extension IKESA {
     /// Those of this connection that stood when we began. What the peer began at the same time is not ours to end: it
     /// would end ours, and nothing would be left.
     private func older(of peer: Identity, than begunAt: Instant) -> [Replaced] {
-        self.context.directory.all.filter { other in
-            guard other !== self, other.connection.name == self.connection.name,
-                let established = other.established
-            else { return false }
+        self.context.directory.established(of: self.connection.name).filter { other in
+            guard other !== self, let established = other.established else { return false }
             return established.establishedAt < begunAt
                 && IdentityPattern.exact(established.peerIdentity).matches(peer)
         }.map { Replaced(ikeSA: $0, tellsPeer: true) }

@@ -123,6 +123,7 @@ final class Bench {
     /// What must be true after every test, whatever happened in it.
     func expectSound(_ location: SourceLocation = #_sourceLocation) {
         #expect(self.kernel.violations.isEmpty, sourceLocation: location)
+        self.engine.expectConsistentDirectory(location)
         #expect(self.net.stuckHosts.isEmpty, sourceLocation: location)
         let faults = self.peer.faults.map { "\($0)" }
         #expect(faults.isEmpty, sourceLocation: location)

@@ -141,6 +141,7 @@ final class Pair {
     func expectSound(_ location: SourceLocation = #_sourceLocation) {
         for host in [self.a, self.b] {
             #expect(host.kernel.violations.isEmpty, sourceLocation: location)
+            host.engine.expectConsistentDirectory(location)
             let defects = host.events.compactMap { if case .defect(_, let text) = $0 { text } else { nil } }
             #expect(defects.isEmpty, sourceLocation: location)
         }

@@ -1,0 +1,27 @@
+import IPsecModel
+import Testing
+
+@testable import IKECore
+
+extension IKEEngine {
+    /// Every IKE_SA is found in the directory's indexes by what it is now, and they hold nothing else.
+    func expectConsistentDirectory(_ location: SourceLocation = #_sourceLocation) {
+        let directory = self.context.directory
+        let established = directory.all.filter { $0.established != nil }
+        for ikeSA in established {
+            let found = ikeSA.established.map {
+                directory.established(between: $0.localIdentity, and: $0.peerIdentity)
+            }
+            #expect(found?.contains { $0 === ikeSA } == true, sourceLocation: location)
+            let ofConnection = directory.established(of: ikeSA.connection.name)
+            #expect(ofConnection.contains { $0 === ikeSA }, sourceLocation: location)
+        }
+        let byIdentities = directory.index.byIdentities.values.flatMap(\.all)
+        let byConnection = directory.index.byConnection.values.flatMap(\.all)
+        let spis = established.map(\.localSPI.number).sorted()
+        #expect(byIdentities.map(\.number).sorted() == spis, sourceLocation: location)
+        #expect(byConnection.map(\.number).sorted() == spis, sourceLocation: location)
+        let others = directory.all.filter { $0.established == nil }.map(\.localSPI)
+        #expect(directory.others == Set(others), sourceLocation: location)
+    }
+}
