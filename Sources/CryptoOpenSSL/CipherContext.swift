@@ -69,6 +69,20 @@ internal import IPsecModel
         unsafe EVP_CIPHER_CTX_free(self.context)
     }
 
+    /// Goes on with another key of the same length; what was begun is forgotten.
+    func change(key: SecretBytes) throws(CryptoFault) {
+        // SAFETY: the handle lives as long as `self`.
+        let need = Int(unsafe EVP_CIPHER_CTX_get_key_length(self.context))
+        guard key.count == need else { throw .wrongLength(what: "cipher key", need: need, have: key.count) }
+        // SAFETY: the key has the length that the cipher reads, and outlives the call.
+        let result = key.withBytes { bytes in
+            unsafe bytes.withUnsafeBufferPointer { pointer in
+                unsafe EVP_CipherInit_ex2(self.context, nil, pointer.baseAddress, nil, -1, nil)
+            }
+        }
+        guard result == 1 else { throw .library("EVP_CipherInit_ex2") }
+    }
+
     /// Begins a message with `iv` (for combined modes the nonce).
     func begin(iv: Span<UInt8>) throws(CryptoFault) {
         guard iv.count == self.ivLength else {

@@ -14,13 +14,13 @@ final class CombinedModeAEAD: AEAD {
     let blockSize = 1
 
     /// The cipher with its key and the salt behind it.
-    init(_ cipher: FetchedCipher, keyAndSalt: SecretBytes) throws(CryptoFault) {
-        let keyLength = cipher.keyLength
+    init(_ shared: SharedCipher, keyAndSalt: SecretBytes) throws(CryptoFault) {
+        let keyLength = shared.cipher.keyLength
         let need = keyLength + Self.saltLength
         guard keyAndSalt.count == need, let key = keyAndSalt.part(0..<keyLength),
             let salt = keyAndSalt.part(keyLength..<need)
         else { throw .wrongLength(what: "encryption key with salt", need: need, have: keyAndSalt.count) }
-        self.cipher = try KeyedCipher(cipher, key: key)
+        self.cipher = try KeyedCipher(shared, key: key)
         self.salt = salt
     }
 

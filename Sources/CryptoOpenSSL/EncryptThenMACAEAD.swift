@@ -7,22 +7,23 @@ internal import IPsecModel
 final class EncryptThenMACAEAD: AEAD {
     private let cipher: KeyedCipher
     private let hmac: HMACContext
+    private let integrityKey: SecretBytes
 
     let ivLength = 16
     let blockSize = 16
     var icvLength: Int { self.hmac.hash.digestLength / 2 }
 
-    /// The cipher with its key, and an HMAC context of its own with a key of the hash's length.
+    /// The cipher with its key, and an HMAC context, which others may use as well, with a key of the hash's length.
     init(
-        _ cipher: FetchedCipher, encryptionKey: SecretBytes, _ hmac: HMACContext, integrityKey: SecretBytes
+        _ shared: SharedCipher, encryptionKey: SecretBytes, _ hmac: HMACContext, integrityKey: SecretBytes
     ) throws(CryptoFault) {
         let need = hmac.hash.digestLength
         guard integrityKey.count == need else {
             throw .wrongLength(what: "integrity key", need: need, have: integrityKey.count)
         }
-        self.cipher = try KeyedCipher(cipher, key: encryptionKey)
+        self.cipher = try KeyedCipher(shared, key: encryptionKey)
         self.hmac = hmac
-        try hmac.begin(key: integrityKey)
+        self.integrityKey = integrityKey
     }
 
     func seal(_ text: [UInt8], iv: [UInt8], aad: ArraySlice<UInt8>) throws(CryptoFault) -> [UInt8] {
@@ -61,7 +62,7 @@ final class EncryptThenMACAEAD: AEAD {
     private func icv(
         aad: ArraySlice<UInt8>, iv: ArraySlice<UInt8>, ciphertext: ArraySlice<UInt8>
     ) throws(CryptoFault) -> ArraySlice<UInt8> {
-        try self.hmac.beginAgain()
+        try self.hmac.begin(key: self.integrityKey)
         for part in [aad, iv, ciphertext] { try self.hmac.update(part) }
         var digest = [UInt8](repeating: 0, count: self.hmac.hash.digestLength)
         var span = digest.mutableSpan

@@ -91,12 +91,6 @@ enum HashFunction: String {
         guard result == 1 else { throw .library("EVP_MAC_init") }
     }
 
-    /// Begins a computation with the key of the one before.
-    func beginAgain() throws(CryptoFault) {
-        // SAFETY: no memory is lent.
-        guard unsafe EVP_MAC_init(self.context, nil, 0, nil) == 1 else { throw .library("EVP_MAC_init") }
-    }
-
     /// Takes in `bytes`.
     func update(_ bytes: ArraySlice<UInt8>) throws(CryptoFault) {
         // SAFETY: the slice is lent for the call, which reads `count` bytes.

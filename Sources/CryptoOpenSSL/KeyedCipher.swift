@@ -1,36 +1,60 @@
 internal import IPsecModel
 
-/// A cipher with its key, which makes the library's contexts when they are first needed.
+/// A cipher with one context of the library for each direction, which all keys share.
 ///
-/// An SA's direction needs one of the two, so the other is not paid for.
-final class KeyedCipher {
-    private let cipher: FetchedCipher
-    private let key: SecretBytes
+/// An IKE_SA has few messages, and between them it should hold its key alone: a context takes a kilobyte, and a new key
+/// costs less than a new context. A context holds the last key until the next one or `deinit`, which wipe it.
+final class SharedCipher {
+    /// The cipher itself.
+    let cipher: FetchedCipher
     private var encrypting: CipherContext?
     private var decrypting: CipherContext?
 
-    /// `key` must have the cipher's length.
-    init(_ cipher: FetchedCipher, key: SecretBytes) throws(CryptoFault) {
-        guard key.count == cipher.keyLength else {
-            throw .wrongLength(what: "encryption key", need: cipher.keyLength, have: key.count)
-        }
+    /// Contexts are made when they are first needed.
+    init(_ cipher: FetchedCipher) {
         self.cipher = cipher
+    }
+
+    /// The context that enciphers, with `key`, for one message.
+    fileprivate func encryption(_ key: SecretBytes) throws(CryptoFault) -> CipherContext {
+        guard let context = self.encrypting else {
+            let context = try CipherContext(self.cipher, key: key, .encrypt)
+            self.encrypting = context
+            return context
+        }
+        try context.change(key: key)
+        return context
+    }
+
+    /// The context that deciphers, with `key`, for one message.
+    fileprivate func decryption(_ key: SecretBytes) throws(CryptoFault) -> CipherContext {
+        guard let context = self.decrypting else {
+            let context = try CipherContext(self.cipher, key: key, .decrypt)
+            self.decrypting = context
+            return context
+        }
+        try context.change(key: key)
+        return context
+    }
+}
+
+/// A cipher with its key.
+final class KeyedCipher {
+    private let shared: SharedCipher
+    private let key: SecretBytes
+
+    /// `key` must have the cipher's length.
+    init(_ shared: SharedCipher, key: SecretBytes) throws(CryptoFault) {
+        guard key.count == shared.cipher.keyLength else {
+            throw .wrongLength(what: "encryption key", need: shared.cipher.keyLength, have: key.count)
+        }
+        self.shared = shared
         self.key = key
     }
 
-    /// The context that enciphers.
-    func encryption() throws(CryptoFault) -> CipherContext {
-        if let context = self.encrypting { return context }
-        let context = try CipherContext(self.cipher, key: self.key, .encrypt)
-        self.encrypting = context
-        return context
-    }
+    /// The context that enciphers the next message; nobody else's message may come before that is done.
+    func encryption() throws(CryptoFault) -> CipherContext { try self.shared.encryption(self.key) }
 
-    /// The context that deciphers.
-    func decryption() throws(CryptoFault) -> CipherContext {
-        if let context = self.decrypting { return context }
-        let context = try CipherContext(self.cipher, key: self.key, .decrypt)
-        self.decrypting = context
-        return context
-    }
+    /// The context that deciphers the next message; nobody else's message may come before that is done.
+    func decryption() throws(CryptoFault) -> CipherContext { try self.shared.decryption(self.key) }
 }

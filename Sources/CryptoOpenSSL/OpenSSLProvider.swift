@@ -7,7 +7,9 @@ package import IPsecModel
 package final class OpenSSLProvider: CryptoProvider {
     private let functions: [PseudorandomFunction: HMACPRF]
     private let hmac: FetchedHMAC?
-    private let ciphers: [CipherName: FetchedCipher]
+    /// Made when they are first needed.
+    private var integrity: [HashFunction: HMACContext] = [:]
+    private let ciphers: [CipherName: SharedCipher]
     private let hash: SHA1?
 
     /// A cipher with the length of its key.
@@ -24,7 +26,7 @@ package final class OpenSSLProvider: CryptoProvider {
             // A hash that the library lacks is the same as a PRF that we do not have.
             hmac.flatMap { try? HMACPRF($0, hash) }
         }
-        self.ciphers = Self.cipherNames.compactMapValues { FetchedCipher($0) }
+        self.ciphers = Self.cipherNames.compactMapValues { FetchedCipher($0).map { SharedCipher($0) } }
         self.hash = SHA1()
     }
 
@@ -50,19 +52,30 @@ package final class OpenSSLProvider: CryptoProvider {
     package func aead(
         _ protection: ProtectionSuite, encryptionKey: SecretBytes, integrityKey: SecretBytes
     ) throws(CryptoFault) -> any AEAD {
-        let cipher = try self.cipher(protection)
+        let shared = try self.sharedCipher(protection)
         guard !protection.encryption.isAEAD else {
             try Self.requireNoIntegrity(protection, integrityKey)
-            return try CombinedModeAEAD(cipher, keyAndSalt: encryptionKey)
+            return try CombinedModeAEAD(shared, keyAndSalt: encryptionKey)
         }
-        let hash = try Self.hash(protection)
-        guard let hmac = self.hmac else { throw .unavailable("HMAC") }
         return try EncryptThenMACAEAD(
-            cipher, encryptionKey: encryptionKey, HMACContext(hmac, hash), integrityKey: integrityKey)
+            shared, encryptionKey: encryptionKey, self.hmac(Self.hash(protection)), integrityKey: integrityKey
+        )
+    }
+
+    private func hmac(_ hash: HashFunction) throws(CryptoFault) -> HMACContext {
+        if let context = self.integrity[hash] { return context }
+        guard let hmac = self.hmac else { throw .unavailable("HMAC") }
+        let context = try HMACContext(hmac, hash)
+        self.integrity[hash] = context
+        return context
     }
 
     /// The cipher of `protection`.
     func cipher(_ protection: ProtectionSuite) throws(CryptoFault) -> FetchedCipher {
+        try self.sharedCipher(protection).cipher
+    }
+
+    private func sharedCipher(_ protection: ProtectionSuite) throws(CryptoFault) -> SharedCipher {
         let name = CipherName(encryption: protection.encryption, keyLength: protection.keyLength)
         guard let cipher = self.ciphers[name] else {
             throw .unavailable("encryption \(name.encryption.rawValue) with \(name.keyLength) bits")

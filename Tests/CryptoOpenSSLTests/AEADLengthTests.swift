@@ -43,6 +43,35 @@ import Testing
         }
     }
 
+    @Test(arguments: combined + separate)
+    func `two keys in turn do not know of each other, in either direction`(_ suite: ProtectionSuite) throws {
+        let keys = try (0..<2).map { _ in
+            try (
+                SecretBytes(copying: self.provider.bytes(suite.encryptionKeyBytes)),
+                SecretBytes(copying: self.provider.bytes(suite.integrityKeyBytes))
+            )
+        }
+        // Each pair of objects has one key; nothing but the key may tell what comes out.
+        let sealing = try keys.map { try self.provider.aead(suite, encryptionKey: $0.0, integrityKey: $0.1) }
+        let alone = try keys.map {
+            try OpenSSLProvider().aead(suite, encryptionKey: $0.0, integrityKey: $0.1)
+        }
+        let iv = try self.provider.bytes(sealing[0].ivLength)
+        let text = try self.provider.bytes(4 * sealing[0].blockSize)
+        let sealed = try [0, 1, 0, 1].map { try sealing[$0].seal(text, iv: iv, aad: [7]) }
+        let expected = try alone.map { try $0.seal(text, iv: iv, aad: [7]) }
+        #expect(sealed == expected + expected)
+        #expect(expected[0] != expected[1])
+        for index in [0, 1, 1, 0] {
+            #expect(try sealing[index].open(sealed[index][...], iv: iv[...], aad: [7]) == text)
+            #expect(throws: CryptoFault.wrongICV) {
+                try sealing[index].open(sealed[1 - index][...], iv: iv[...], aad: [7])
+            }
+            // A message that was refused leaves nothing behind.
+            #expect(try sealing[1 - index].seal(text, iv: iv, aad: [7]) == expected[1 - index])
+        }
+    }
+
     @Test(arguments: combined + separate, [-4, -1, 1, 16])
     func `an encryption key of another length is refused`(_ suite: ProtectionSuite, excess: Int) {
         #expect(throws: CryptoFault.self) { try self.aead(suite, encryption: excess) }
