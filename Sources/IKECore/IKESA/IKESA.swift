@@ -41,11 +41,11 @@ final class IKESA {
     /// Where its packets go, and its CHILD_SAs' packets too.
     var path: Path
     /// When and why the path last changed; nil if it never did.
-    var lastPathChange: PathChange?
+    @Boxed var lastPathChange: PathChange?
     /// How often the path changed.
     var pathChanges: UInt64 = 0
     /// A move that the data plane works on.
-    var pendingMove: PendingMove?
+    @Boxed var pendingMove: PendingMove?
 
     /// Seals and opens the Encrypted payload.
     var protection: MessageProtection
@@ -59,11 +59,11 @@ final class IKESA {
     /// Our requests.
     var requests: RequestWindow<OwnRequest>
     /// A request of the peer that waits for the data plane.
-    var pendingAnswer: PendingAnswer?
+    @Boxed var pendingAnswer: PendingAnswer?
     /// A CHILD_SA that we ask for.
-    var requestedChild: RequestedChild?
+    @Boxed var requestedChild: RequestedChild?
     /// New keys that we ask for.
-    var requestedSuccessor: RequestedSuccessor?
+    @Boxed var requestedSuccessor: RequestedSuccessor?
     /// What we are to begin.
     var agenda = ExchangeAgenda()
     /// Until then nothing of it is begun.
