@@ -49,6 +49,7 @@ enum LogLine {
     ///
     /// Texts of ours have none; this is the last door before the log, whatever a peer or a file contains.
     static func clean(_ text: String) -> String {
+        guard text.utf8.count > Self.limit || !Self.isPrintableASCII(text) else { return text }
         guard text.utf8.count > Self.limit || text.unicodeScalars.contains(where: Self.isUnfit) else {
             return text
         }
@@ -64,6 +65,11 @@ enum LogLine {
             }
         }
         return line
+    }
+
+    /// True for nearly every line; to ask for each character's category would cost a tenth of a set-up's time.
+    private static func isPrintableASCII(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
 
     /// Control and format characters (escape sequences, text direction), and the line separators.
