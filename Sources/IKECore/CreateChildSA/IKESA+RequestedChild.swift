@@ -175,7 +175,7 @@ extension IKESA {
     ) {
         self.requestedChild = nil
         self.children.append(child)
-        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, self.localSPI)
+        self.context.directory.setOwner(ofChild: child.spec, self.localSPI)
         turn.event(
             .childSAInstalled(
                 self.label, child: child.name, child.spec, replacing: requested.replaces))

@@ -180,11 +180,12 @@ package final class IKEEngine {
     /// A limit of a CHILD_SA is reached: the soft one asks for a rekeying (RFC 7296 §2.8), the hard one ends it.
     private func expireChild(_ identifier: SAIdentifier, isHard: Bool, _ turn: inout Turn) {
         // SPIs of outbound halves are the peers' choice: only with its destination does one name a half.
-        var owner = self.context.directory.owner(ofChild: identifier.spi)
-        if owner?.inboundSPI(ofHalf: identifier) == nil {
-            owner = self.context.directory.all.first { $0.inboundSPI(ofHalf: identifier) != nil }
-        }
-        guard let ikeSA = owner, let spi = ikeSA.inboundSPI(ofHalf: identifier) else { return }
+        let directory = self.context.directory
+        let owners = [directory.owner(ofChild: identifier.spi)].compactMap(\.self)
+        let candidates = owners + directory.owners(ofOutbound: identifier.spi)
+        guard let ikeSA = candidates.first(where: { $0.inboundSPI(ofHalf: identifier) != nil }),
+            let spi = ikeSA.inboundSPI(ofHalf: identifier)
+        else { return }
         if isHard { ikeSA.deleteChild(spi, .expired, &turn) } else { ikeSA.rekeyChild(spi, &turn) }
         self.context.touch(ikeSA)
     }

@@ -14,6 +14,9 @@ final class IKESADirectory {
     private var halfOpen: [InitialKey: [IKESPI]] = [:]
     private var halfOpenByAddress: [IPAddress: Int] = [:]
     private var byChildSPI: [ESPSPI: IKESPI] = [:]
+    /// Inbound SPIs of CHILD_SAs by those of their halves that send, which the peers choose: several may have the same.
+    private(set) var byOutboundSPI: [ESPSPI: Group<ESPSPI>] = [:]
+    /// Finds those that are established.
     private(set) var index = EstablishedIndex()
     /// Those that are not: no more than may be half-open, what we begin ourselves, and what is closing.
     private(set) var others: Set<IKESPI> = []
@@ -112,8 +115,18 @@ final class IKESADirectory {
         self.byChildSPI[spi].flatMap { self.byLocalSPI[$0] }
     }
 
+    /// The IKE_SAs that have a CHILD_SA whose packets to the peer carry `spi`.
+    func owners(ofOutbound spi: ESPSPI) -> [IKESA] {
+        (self.byOutboundSPI[spi]?.all ?? []).compactMap { self.owner(ofChild: $0) }
+    }
+
     /// A CHILD_SA belongs to the IKE_SA with our SPI `owner`; nil if to none any more.
-    func setOwner(ofChild spi: ESPSPI, _ owner: IKESPI?) {
-        self.byChildSPI[spi] = owner
+    func setOwner(ofChild child: ChildSASpec, _ owner: IKESPI?) {
+        self.byChildSPI[child.inboundSPI] = owner
+        if owner == nil {
+            self.byOutboundSPI.remove(child.inboundSPI, child.outboundSPI)
+        } else {
+            self.byOutboundSPI.insert(child.inboundSPI, child.outboundSPI)
+        }
     }
 }

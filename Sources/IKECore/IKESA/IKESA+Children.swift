@@ -140,7 +140,7 @@ extension IKESA {
             self.noteSuccessor(child.spec.inboundSPI, of: old)
         }
         self.children.append(child)
-        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, self.localSPI)
+        self.context.directory.setOwner(ofChild: child.spec, self.localSPI)
         turn.event(
             .childSAInstalled(self.label, child: child.name, child.spec, replacing: negotiated.replaces))
         let answer = self.childPayloads(negotiated, inboundSPI: child.spec.inboundSPI, pending.exchange)
@@ -303,7 +303,7 @@ extension IKESA {
     func removeFromDataPlane(_ child: ChildSA, _ reason: EndReason, _ turn: inout Turn) {
         guard child.state != .deleting else { return }
         let isLast = self.context.reqids.release(child.reqidKey)
-        self.context.directory.setOwner(ofChild: child.spec.inboundSPI, nil)
+        self.context.directory.setOwner(ofChild: child.spec, nil)
         if let move = self.pendingMove, move.children.contains(child.spec.inboundSPI) {
             // Whether it has moved already is not known: it ends in both places.
             var moved = child.spec

@@ -114,7 +114,7 @@ extension IKESA {
         successor.inherit(from: self)
         self.context.touch(successor)
         for child in successor.children where child.state != .deleting {
-            self.context.directory.setOwner(ofChild: child.spec.inboundSPI, successor.localSPI)
+            self.context.directory.setOwner(ofChild: child.spec, successor.localSPI)
         }
         turn.event(.ikeSARekeyed(self.label, successor: successor.label, suite: successor.keys.suite))
         // What is in line and not sent yet concerns CHILD_SAs, which have another IKE_SA now.

@@ -58,6 +58,21 @@ import Testing
         #expect(index.between(self.us, self.peer) == [])
     }
 
+    @Test func `two CHILD_SAs to which the peer gave one SPI leave one by one`() throws {
+        let bench = Bench()
+        let directory = bench.engine.context.directory
+        try bench.connect()
+        let ikeSA = try #require(directory.established(of: "site-a").first)
+        let first = try #require(ikeSA.children.first?.spec)
+        var second = first
+        second.inboundSPI = ESPSPI(first.inboundSPI.number ^ 1)
+        directory.setOwner(ofChild: second, ikeSA.localSPI)
+        #expect(directory.owners(ofOutbound: first.outboundSPI).count == 2)
+        directory.setOwner(ofChild: second, nil)
+        #expect(directory.owners(ofOutbound: first.outboundSPI).map(\.localSPI) == [ikeSA.localSPI])
+        bench.expectSound()
+    }
+
     @Test func `an IKE_SA is found from its IKE_AUTH to its end, and its successor after a rekeying`() throws
     {
         let bench = Bench()

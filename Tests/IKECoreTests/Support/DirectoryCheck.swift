@@ -16,6 +16,16 @@ extension IKEEngine {
             let ofConnection = directory.established(of: ikeSA.connection.name)
             #expect(ofConnection.contains { $0 === ikeSA }, sourceLocation: location)
         }
+        let standing = directory.all.flatMap { ikeSA in
+            ikeSA.children.filter { $0.state != .deleting }.map { (ikeSA: ikeSA, spec: $0.spec) }
+        }
+        for (ikeSA, spec) in standing {
+            #expect(directory.owner(ofChild: spec.inboundSPI) === ikeSA, sourceLocation: location)
+            let owners = directory.owners(ofOutbound: spec.outboundSPI)
+            #expect(owners.contains { $0 === ikeSA }, sourceLocation: location)
+        }
+        let outbound = directory.byOutboundSPI.values.flatMap(\.all)
+        #expect(outbound.count == standing.count, sourceLocation: location)
         let byIdentities = directory.index.byIdentities.values.flatMap(\.all)
         let byConnection = directory.index.byConnection.values.flatMap(\.all)
         let spis = established.map(\.localSPI.number).sorted()
