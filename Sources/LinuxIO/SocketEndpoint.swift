@@ -14,11 +14,20 @@ extension lx_endpoint {
 
     /// The Swift form, or nil if the kernel gave no address.
     var endpoint: Endpoint? {
-        let length = self.family == 6 ? 16 : 4
-        guard self.family == 4 || self.family == 6 else { return nil }
-        // SAFETY: the view spans the 16 bytes of `address`, and the copy ends before it does.
-        let bytes = unsafe withUnsafeBytes(of: self.address) { unsafe Array($0.prefix(length)) }
-        return IPAddress(bytes: bytes).map { Endpoint($0, self.port) }
+        // Without an array in between: this is done for each packet.
+        let octets = self.address
+        switch self.family {
+        case 4:
+            return Endpoint(.v4(IPv4Address(octets.0, octets.1, octets.2, octets.3)), self.port)
+        case 6:
+            // SAFETY: the view spans the 16 bytes of `octets`.
+            let bits = unsafe withUnsafeBytes(of: octets) { bytes in
+                unsafe UInt128(UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))) << 64
+                    | UInt128(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            }
+            return Endpoint(.v6(IPv6Address(bits: bits)), self.port)
+        default: return nil
+        }
     }
 }
 
