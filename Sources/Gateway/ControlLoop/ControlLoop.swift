@@ -49,6 +49,14 @@ final class ControlLoop {
         self.log = log
     }
 
+    /// The timers of many IKE_SAs, whose spans are seconds, go off together: to wake up for each costs more than what it
+    /// does. Late, never early.
+    static func tick(for deadline: Instant) -> Instant {
+        let span: Int64 = 50_000_000
+        let late = deadline.nanoseconds % span
+        return late == 0 ? deadline : deadline.advanced(by: .nanoseconds(span - late))
+    }
+
     /// The engine's clock: monotonic, in nanoseconds since the machine started.
     static func now() -> Instant {
         Instant(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds))
@@ -156,7 +164,7 @@ final class ControlLoop {
     }
 
     private func schedule() {
-        let next = self.engine.nextDeadline
+        let next = self.engine.nextDeadline.map(Self.tick(for:))
         guard next != self.timerAt else { return }
         self.timer?.cancel()
         self.timer = nil

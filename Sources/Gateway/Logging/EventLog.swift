@@ -36,10 +36,10 @@ struct EventLog: Sendable {
     }
 
     /// An IKE message that came or goes, by its header; keepalives only at trace level.
-    func message(_ way: String, _ datagram: [UInt8], hasMarker: Bool) {
+    func message(_ way: @autoclosure () -> String, _ datagram: [UInt8], hasMarker: Bool) {
         guard self.logger.logLevel <= .debug else { return }
         let (level, text) = MessageText.line(datagram, hasMarker: hasMarker)
-        self.write(level, "\(text) \(way), \(datagram.count) bytes")
+        self.write(level, "\(text) \(way()), \(datagram.count) bytes")
     }
 
     private func write(_ level: Logger.Level, _ text: String) {
