@@ -135,5 +135,19 @@ let package = Package(
                 "CryptoIPsecMB", "CAllocationCount",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/esp", swiftSettings: strict),
+        // Many initiators in one process, and culvertd without a data plane, for measurements of IKE.
+        .executableTarget(
+            name: "ike-load",
+            dependencies: [
+                "IPsecModel", "IKEWire", "IKECore", "GatewayConfig", "CryptoOpenSSL", "LinuxIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Benchmarks/ike/load", swiftSettings: strict),
+        .executableTarget(
+            name: "ike-responder",
+            dependencies: [
+                "Gateway", "IPsecModel", "LinuxIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], path: "Benchmarks/ike/responder", swiftSettings: strict),
     ]
 )

@@ -1,0 +1,1 @@
+"""What Benchmarks/ike/compare is made of."""
