@@ -15,6 +15,8 @@ final class StubDataPlane: DataPlane {
     func releaseSPI(_ spi: ESPSPI, local: IPAddress) {}
     func installInbound(_ child: ChildSASpec) throws(KernelFault) {}
     func installOutbound(_ child: ChildSASpec) throws(KernelFault) {}
+    func installTrap(_ trap: TrapPolicy) throws(KernelFault) {}
+    func removeTrap(_ trap: TrapPolicy) throws(KernelFault) {}
     func installPolicies(_ child: ChildSASpec) throws(KernelFault) {}
     func removePolicies(_ child: ChildSASpec) throws(KernelFault) {}
     func removeStates(_ child: ChildSASpec) throws(KernelFault) {}

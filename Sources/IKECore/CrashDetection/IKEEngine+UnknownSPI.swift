@@ -63,8 +63,8 @@ extension IKEEngine {
         }
     }
 
-    /// True if one of the SPIs is of an IKE_SA of ours, or of one that is being made: "A token maker MUST NOT send a valid QCD
-    /// token in an unprotected message for an existing IKE SA" (RFC 6290 §9.2). That the I flag is wrong makes it none other.
+    /// True if one of the SPIs is of an IKE_SA of ours, or of one that is being made: no token of it may leave in an
+    /// unprotected message, since whoever hears it could end it (RFC 6290 §9.2). A wrong I flag makes it no other.
     private func knows(_ header: IKEHeader) -> Bool {
         [header.initiatorSPI, header.responderSPI].contains { spi in
             self.context.directory[spi] != nil || self.initiations[spi] != nil
