@@ -1,6 +1,14 @@
 package import IKECore
 package import IPsecModel
 
+/// Is told what happens to a gateway, which then keeps nothing of it.
+package protocol HostObserver: AnyObject {
+    /// The engine told something.
+    func noted(_ event: IKEEvent, by host: EngineHost)
+    /// A text came out of an ESP packet.
+    func heard(_ text: String, by host: EngineHost)
+}
+
 /// A gateway: an engine with a kernel, driven as the daemon drives it.
 package final class EngineHost: SimHost {
     package let addresses: [IPAddress]
@@ -16,6 +24,8 @@ package final class EngineHost: SimHost {
     package private(set) var answers: [UInt64: CommandAnswer] = [:]
     /// Texts that came out of ESP packets.
     package private(set) var heard: [String] = []
+    /// Who is told instead; a run of a month must not collect.
+    package weak var observer: (any HostObserver)?
     /// How late the kernel answers; zero means at once.
     package var kernelDelay: Duration = .zero
     /// False for a kernel that tells nobody of new mappings.
@@ -66,7 +76,7 @@ package final class EngineHost: SimHost {
             self.reportUnknownSPI(datagram, on: net)
             return
         }
-        self.heard.append(received.text)
+        if let observer { observer.heard(received.text, by: self) } else { self.heard.append(received.text) }
         if let event = received.event, self.reportsMappings { self.feed(.dataPlaneEvent(event), on: net) }
         guard received.text.hasPrefix("ping") else { return }
         self.say("pong" + received.text.dropFirst(4), reqid: received.reqid, on: net)
@@ -131,7 +141,8 @@ package final class EngineHost: SimHost {
         switch output {
         case .send(let bytes, let source, let destination):
             net.send(Datagram(source: source, destination: destination, bytes: bytes), from: self)
-        case .event(let event): self.events.append(event)
+        case .event(let event):
+            if let observer { observer.noted(event, by: self) } else { self.events.append(event) }
         case .answer(let commandID, let answer): self.answers[commandID] = answer
         case .findAddresses(let searchID, _, let remote):
             self.searches += 1

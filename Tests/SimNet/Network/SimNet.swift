@@ -43,12 +43,6 @@ package final class SimNet {
         case call((SimNet) -> Void)
     }
 
-    private struct Happening {
-        let at: Instant
-        let number: UInt64
-        let action: Action
-    }
-
     private struct Attachment {
         var host: any SimHost
         /// From the host outwards.
@@ -63,12 +57,15 @@ package final class SimNet {
     package var conditions = LinkConditions()
     /// Decides about a packet as it leaves its sender, before conditions do.
     package var fate: (Datagram) -> Fate = { _ in .deliver }
-    /// Every packet on the open network, with the time when it was sent.
+    /// Every packet on the open network, with the time when it was sent, if `keepsPackets`.
     package private(set) var sent: [(at: Instant, datagram: Datagram)] = []
+    /// False for long runs, which must not collect.
+    package var keepsPackets = true
+    /// How many packets there were on the open network.
+    package private(set) var packetCount: UInt64 = 0
 
     private var random: SeededRandom
-    private var happenings: [Happening] = []
-    private var count: UInt64 = 0
+    private var agenda = Agenda<Action>()
     private var attachments: [Attachment] = []
 
     /// An empty network.
@@ -103,7 +100,8 @@ package final class SimNet {
 
     /// Puts a packet on the open network, whoever it claims to be from.
     package func inject(_ datagram: Datagram) {
-        self.sent.append((self.now, datagram))
+        self.packetCount += 1
+        if self.keepsPackets { self.sent.append((self.now, datagram)) }
         FlightRecorder.current?.add(datagram, at: self.now)
         switch self.fate(datagram) {
         case .lose: return
@@ -135,19 +133,19 @@ package final class SimNet {
     }
 
     private func schedule(after span: Duration, _ action: Action) {
-        self.count += 1
-        let happening = Happening(at: self.now.advanced(by: span), number: self.count, action: action)
-        // Kept in order; what comes at the same time comes in the order of sending.
-        let index = self.happenings.lastIndex { $0.at <= happening.at }.map { $0 + 1 } ?? 0
-        self.happenings.insert(happening, at: index)
+        self.agenda.add(action, at: self.now.advanced(by: span))
     }
 
     // MARK: Time
 
     /// The next moment at which anything happens.
     package var nextMoment: Instant? {
-        let deadlines = self.attachments.compactMap(\.host.nextDeadline)
-        return (deadlines + (self.happenings.first.map { [$0.at] } ?? [])).min()
+        var moment = self.agenda.earliest
+        for attachment in self.attachments {
+            guard let deadline = attachment.host.nextDeadline else { continue }
+            moment = moment.map { min($0, deadline) } ?? deadline
+        }
+        return moment
     }
 
     /// Lets everything happen that is due within `span`; afterwards it is that much later.
@@ -170,9 +168,8 @@ package final class SimNet {
 
     private func step(to moment: Instant) {
         self.now = max(self.now, moment)
-        if let first = self.happenings.first, first.at <= self.now {
-            self.happenings.removeFirst()
-            self.perform(first.action)
+        if let action = self.agenda.popDue(now: self.now) {
+            self.perform(action)
             return
         }
         for attachment in self.attachments {
