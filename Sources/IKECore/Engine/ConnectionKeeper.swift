@@ -56,6 +56,9 @@ struct ConnectionKeeper {
     /// When `due` must be asked at the latest.
     var nextDeadline: Instant? { self.deadlines.earliest }
 
+    /// How many entries its queue has.
+    var deadlineCount: Int { self.deadlines.count }
+
     /// The connection that the attempt or IKE_SA with our SPI `spi` is for.
     func name(of spi: IKESPI) -> String? { self.names[spi] }
 

@@ -16,6 +16,9 @@ struct DeadlineQueue<Key: Hashable> {
     /// The earliest deadline.
     var earliest: Instant? { self.heap.first?.at }
 
+    /// How many entries it has, true ones and stale ones.
+    var count: Int { self.heap.count }
+
     /// `key` has to be looked at by `at`; nil takes it off. An earlier entry for it stays and is harmless.
     mutating func schedule(_ key: Key, at: Instant?) {
         guard let at else {

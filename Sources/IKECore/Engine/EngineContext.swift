@@ -69,6 +69,9 @@ final class EngineContext {
         self.waiting.removeValue(forKey: requestID)
     }
 
+    /// How many answers of the data plane are waited for.
+    var waitingCount: Int { self.waiting.count }
+
     /// Something happened to `ikeSA`.
     func touch(_ ikeSA: IKESA) {
         self.touched.insert(ikeSA.localSPI)

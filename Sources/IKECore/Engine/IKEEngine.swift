@@ -8,7 +8,7 @@ package import IPsecModel
 package final class IKEEngine {
     let context: EngineContext
     private var cookies: CookieJar
-    private var deadlines = DeadlineQueue<IKESPI>()
+    private(set) var deadlines = DeadlineQueue<IKESPI>()
     /// IKE_SAs that we begin, until both sides have keys.
     var initiations: [IKESPI: Initiation] = [:]
     /// Connections that are to stand, and what is done about it.

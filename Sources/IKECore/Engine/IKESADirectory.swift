@@ -30,6 +30,9 @@ final class IKESADirectory {
     /// How many there are.
     var count: Int { self.byLocalSPI.count }
 
+    /// How many CHILD_SAs have an owner.
+    var childCount: Int { self.byChildSPI.count }
+
     /// How many wait for their IKE_AUTH.
     private(set) var halfOpenCount = 0
 

@@ -21,6 +21,9 @@ struct ReqIDRegistry {
     private var used: Set<UInt32> = []
     private var next = ReqID.range.lowerBound
 
+    /// How many reqids are in use.
+    var count: Int { self.entries.count }
+
     /// The reqid for a CHILD_SA with these selectors, used once more; nil if all are in use.
     mutating func take(_ key: Key, configured: UInt32?) -> UInt32? {
         if let entry = self.entries[key] {

@@ -1,0 +1,29 @@
+/// How much the tables of an engine hold. What stands determines it: a gateway that runs for months must not collect
+/// anything.
+package struct TableSizes: Hashable, Sendable {
+    /// IKE_SAs in all phases.
+    package let ikeSAs: Int
+    /// Those of them that wait for their IKE_AUTH.
+    package let halfOpenIKESAs: Int
+    /// Attempts that wait for the answer to their IKE_SA_INIT.
+    package let initiations: Int
+    /// CHILD_SAs that are found by their inbound SPI.
+    package let children: Int
+    /// Reqids in use.
+    package let reqids: Int
+    /// Answers of the data plane that somebody waits for.
+    package let awaitedReplies: Int
+    /// Entries of the queues of deadlines, stale ones as well.
+    package let deadlines: Int
+}
+
+extension IKEEngine {
+    /// How much its tables hold.
+    package var tableSizes: TableSizes {
+        TableSizes(
+            ikeSAs: self.context.directory.count, halfOpenIKESAs: self.context.directory.halfOpenCount,
+            initiations: self.initiations.count, children: self.context.directory.childCount,
+            reqids: self.context.reqids.count, awaitedReplies: self.context.waitingCount,
+            deadlines: self.deadlines.count + self.keeper.deadlineCount)
+    }
+}
