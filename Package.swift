@@ -84,6 +84,12 @@ let package = Package(
         .target(
             name: "SimNet", dependencies: ["IPsecModel", "IKEWire", "IKECore", "CryptoOpenSSL"],
             path: "Tests/SimNet", swiftSettings: strict),
+        // Simulated months of two gateways, built with optimisation by Tests/simnet-month/run.
+        .executableTarget(
+            name: "simnet-month",
+            dependencies: [
+                "SimNet", "IPsecModel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Tests/simnet-month", exclude: ["run"], swiftSettings: strict),
 
         tests("IPsecModelTests", ["IPsecModel"]),
         tests("IKEWireTests", ["IKEWire", "IPsecModel"]),
