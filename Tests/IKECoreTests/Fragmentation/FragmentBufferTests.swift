@@ -157,6 +157,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `where IP fragments are lost, a large IKE_AUTH gets through in fragments of its own`(
+        fragments: Bool
+    ) throws {
+        let many = (0..<60 as Range<UInt8>).map {
+            ConfiguredSelector.fixed(Configurations.selector("10.3.\($0).0/24"))
+        }
+        let pair = try Pair(a: {
+            $0.connections[0].fragmentation = fragments
+            $0.connections[0].children[0].localSelectors += many
+            $0.connections[0].children[0].remoteSelectors += many
+        })
+        pair.net.conditions.mtu = 1_280
+        pair.net.conditions.carriesFragments = false
+        pair.start()
+        pair.net.run(for: .seconds(200))
+        #expect(pair.stands == fragments)
+        #expect(pair.pings() == fragments)
+        #expect(pair.net.sent.contains { $0.datagram.packetLength > 1_280 } == !fragments)
+        pair.expectSound()
+    }
+
     @Test func `without the peer's notify fragments are dropped`() throws {
         let bench = Bench()
         try bench.connect()

@@ -27,6 +27,14 @@ package struct Datagram: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// Octets of the IP header.
+    package var ipHeaderLength: Int { self.source.address.family == .v4 ? 20 : 40 }
+
+    /// Octets of the IP packet.
+    package var packetLength: Int {
+        self.ipHeaderLength + (self.kind == .udp ? 8 : 0) + self.bytes.count
+    }
+
     /// True for IKE messages: on UDP 500, or behind a non-ESP marker.
     package var isIKE: Bool {
         guard self.kind == .udp else { return false }

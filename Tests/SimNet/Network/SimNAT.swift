@@ -27,22 +27,27 @@ package final class SimNAT {
     package let filtering: Behaviour
     /// How long a mapping lives without a packet.
     package let timeout: Duration
+    /// True to turn packets from inside around that go to the outside address (RFC 4787 §6, REQ-9); false to drop them.
+    package let hairpins: Bool
     /// The address that the outside sees.
     package private(set) var outerAddress: IPAddress
     private var nextPort: UInt16
     private var forwards: [UInt16: Endpoint] = [:]
     private var mappings: [Endpoint: Mapping] = [:]
+    /// Before this moment no mapping runs out.
+    private var nextExpiry = Instant(nanoseconds: .max)
 
     /// A NAT without mappings. A mapping is refreshed by packets from inside only (RFC 4787 §4.3, REQ-6).
     package init(
         outerAddress: IPAddress, mapping: Behaviour = .addressAndPortDependent,
         filtering: Behaviour = .addressAndPortDependent, timeout: Duration = .seconds(30),
-        firstPort: UInt16 = 20_000
+        hairpins: Bool = true, firstPort: UInt16 = 20_000
     ) {
         self.outerAddress = outerAddress
         self.mapping = mapping
         self.filtering = filtering
         self.timeout = timeout
+        self.hairpins = hairpins
         self.nextPort = firstPort
     }
 
@@ -110,11 +115,15 @@ package final class SimNAT {
         defer { self.nextPort &+= 1 }
         let outer = Endpoint(self.outerAddress, self.nextPort)
         self.mappings[outer] = Mapping(key: key, outer: outer, lastUse: now, permitted: [])
+        self.nextExpiry = min(self.nextExpiry, now.advanced(by: self.timeout))
         return outer
     }
 
     private func expire(now: Instant) {
+        guard now >= self.nextExpiry else { return }
         self.mappings = self.mappings.filter { now.since($0.value.lastUse) < self.timeout }
+        let oldest = self.mappings.values.map(\.lastUse).min()
+        self.nextExpiry = oldest?.advanced(by: self.timeout) ?? Instant(nanoseconds: .max)
     }
 
     /// As much of `endpoint` as a behaviour looks at.

@@ -1,29 +1,5 @@
 package import IPsecModel
 
-/// What happens to packets on the way.
-package struct LinkConditions: Hashable, Sendable {
-    /// How long a packet takes at least.
-    package var delay: Duration = .milliseconds(5)
-    /// By how much more it may take, by chance; more than the gap between packets reorders them.
-    package var jitter: Duration = .zero
-    /// The part of packets that is lost.
-    package var loss = 0.0
-    /// The part of packets that comes twice.
-    package var duplication = 0.0
-
-    /// A link that loses nothing and keeps the order.
-    package init() {}
-
-    /// A bad line: a fifth lost, a tenth doubled, order by chance.
-    package static let bad: LinkConditions = {
-        var conditions = LinkConditions()
-        conditions.jitter = .milliseconds(400)
-        conditions.loss = 0.2
-        conditions.duplication = 0.1
-        return conditions
-    }()
-}
-
 /// What a test wants to happen to one packet, in place of chance.
 package enum Fate: Hashable, Sendable {
     case deliver
@@ -36,17 +12,27 @@ package enum Fate: Hashable, Sendable {
 
 /// Hosts, NATs and the wires between them, under a clock that jumps to whatever comes next.
 ///
-/// There is one network that all hosts reach; a host may be behind one NAT or several.
+/// There is one open network. Each NAT has a network inside, with the hosts, and the outer sides of NATs, that are behind
+/// it; a packet goes outwards only as far as it must to find its destination.
 package final class SimNet {
     private enum Action {
-        case deliver(Datagram)
+        /// To the host in this network, or further inwards, that takes it.
+        case deliver(Datagram, inside: [SimNAT])
         case call((SimNet) -> Void)
     }
 
     private struct Attachment {
         var host: any SimHost
-        /// From the host outwards.
+        /// From the host outwards: these tell which network it is in.
         let nats: [SimNAT]
+
+        /// The NATs between the network inside of `nats` and the host; nil if the host is not within that.
+        func nats(within nats: [SimNAT]) -> ArraySlice<SimNAT>? {
+            guard self.nats.count >= nats.count,
+                zip(self.nats.suffix(nats.count), nats).allSatisfy({ $0 === $1 })
+            else { return nil }
+            return self.nats.dropLast(nats.count)
+        }
     }
 
     /// The time.
@@ -57,11 +43,11 @@ package final class SimNet {
     package var conditions = LinkConditions()
     /// Decides about a packet as it leaves its sender, before conditions do.
     package var fate: (Datagram) -> Fate = { _ in .deliver }
-    /// Every packet on the open network, with the time when it was sent, if `keepsPackets`.
+    /// Every packet on any of the networks, as it is there, with the time when it was sent, if `keepsPackets`.
     package private(set) var sent: [(at: Instant, datagram: Datagram)] = []
     /// False for long runs, which must not collect.
     package var keepsPackets = true
-    /// How many packets there were on the open network.
+    /// How many packets there were.
     package private(set) var packetCount: UInt64 = 0
 
     private var random: SeededRandom
@@ -91,39 +77,53 @@ package final class SimNet {
     /// A host sends a packet.
     package func send(_ datagram: Datagram, from host: any SimHost) {
         var datagram = datagram
-        for nat in self.attachments.first(where: { $0.host === host })?.nats ?? [] {
+        var network = self.attachments.first { $0.host === host }?.nats ?? []
+        while let nat = network.first, !self.has(datagram.destination.address, inside: network) {
             guard let translated = nat.outbound(datagram, now: self.now) else { return }
             datagram = translated
+            network.removeFirst()
+            guard datagram.destination.address == nat.outerAddress else { continue }
+            if nat.hairpins { break }
+            return
         }
-        self.inject(datagram)
+        self.inject(datagram, inside: network)
     }
 
-    /// Puts a packet on the open network, whoever it claims to be from.
-    package func inject(_ datagram: Datagram) {
+    /// True if a host, or the outer side of a NAT, in the network inside of `nats` has this address.
+    private func has(_ address: IPAddress, inside nats: [SimNAT]) -> Bool {
+        self.attachments.contains { attachment in
+            guard let between = attachment.nats(within: nats) else { return false }
+            return between.last.map { $0.outerAddress == address }
+                ?? attachment.host.addresses.contains(address)
+        }
+    }
+
+    /// Puts a packet on the open network, or on the one inside of `nats`, whoever it claims to be from.
+    package func inject(_ datagram: Datagram, inside nats: [SimNAT] = []) {
         self.packetCount += 1
         if self.keepsPackets { self.sent.append((self.now, datagram)) }
         FlightRecorder.current?.add(datagram, at: self.now)
         switch self.fate(datagram) {
         case .lose: return
-        case .deliver: self.carry(datagram, after: .zero)
-        case .delay(let span): self.carry(datagram, after: span)
+        case .deliver: self.carry(datagram, inside: nats, after: .zero)
+        case .delay(let span): self.carry(datagram, inside: nats, after: span)
         case .replace(let bytes):
-            self.carry(
-                Datagram(
-                    source: datagram.source, destination: datagram.destination, kind: datagram.kind,
-                    bytes: bytes), after: .zero)
+            var replaced = datagram
+            replaced.bytes = bytes
+            self.carry(replaced, inside: nats, after: .zero)
         case .duplicate:
-            self.carry(datagram, after: .zero)
-            self.carry(datagram, after: .milliseconds(1))
+            self.carry(datagram, inside: nats, after: .zero)
+            self.carry(datagram, inside: nats, after: .milliseconds(1))
         }
     }
 
-    private func carry(_ datagram: Datagram, after span: Duration) {
-        guard !self.random.chance(self.conditions.loss) else { return }
+    private func carry(_ datagram: Datagram, inside nats: [SimNAT], after span: Duration) {
+        guard let pieces = self.conditions.pieces(of: datagram) else { return }
+        for _ in 0..<pieces where self.random.chance(self.conditions.loss) { return }
         let copies = self.random.chance(self.conditions.duplication) ? 2 : 1
         for _ in 0..<copies {
             let jitter = self.random.span(below: self.conditions.jitter)
-            self.schedule(after: self.conditions.delay + span + jitter, .deliver(datagram))
+            self.schedule(after: self.conditions.delay + span + jitter, .deliver(datagram, inside: nats))
         }
     }
 
@@ -198,21 +198,25 @@ package final class SimNet {
     private func perform(_ action: Action) {
         switch action {
         case .call(let body): body(self)
-        case .deliver(let datagram):
+        case .deliver(let datagram, let nats):
             for attachment in self.attachments {
-                guard let translated = self.arrive(datagram, at: attachment) else { continue }
+                guard let between = attachment.nats(within: nats),
+                    let translated = self.arrive(datagram, at: attachment.host, through: between)
+                else { continue }
                 attachment.host.receive(translated, on: self)
                 return
             }
         }
     }
 
-    private func arrive(_ datagram: Datagram, at attachment: Attachment) -> Datagram? {
+    private func arrive(
+        _ datagram: Datagram, at host: any SimHost, through nats: ArraySlice<SimNAT>
+    ) -> Datagram? {
         var datagram = datagram
-        for nat in attachment.nats.reversed() {
+        for nat in nats.reversed() {
             guard let translated = nat.inbound(datagram, now: self.now) else { return nil }
             datagram = translated
         }
-        return attachment.host.addresses.contains(datagram.destination.address) ? datagram : nil
+        return host.addresses.contains(datagram.destination.address) ? datagram : nil
     }
 }
