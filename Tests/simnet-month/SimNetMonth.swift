@@ -12,7 +12,10 @@ import SimNet
     @Option(help: "The first of them.") var first: UInt64 = 1
     @Option(help: "How many days each takes.") var days = 30
     @Option(help: "How many run at once.") var jobs = 2
-    @Flag(help: "End a month at its first fault, and write its last packets with keys for Wireshark.")
+    @Flag(
+        help:
+            "End a month at its first fault, if there is one, and write its last packets with keys for Wireshark."
+    )
     var capture = false
 
     func validate() throws {
@@ -51,7 +54,7 @@ import SimNet
         let recorder = FlightRecorder()
         return FlightRecorder.$current.withValue(recorder) {
             let report = Month(plan).run(stopsAtFinding: true)
-            if !report.findings.isEmpty, let place = recorder.report() { print(place) }
+            if let place = recorder.report() { print(place) }
             return report
         }
     }

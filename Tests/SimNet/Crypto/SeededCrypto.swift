@@ -45,7 +45,11 @@ package final class SeededCrypto: CryptoProvider {
         try self.check(.cipher)
         self.remember(encryptionKey)
         self.remember(integrityKey)
-        return try self.library.aead(protection, encryptionKey: encryptionKey, integrityKey: integrityKey)
+        let cipher = try self.library.aead(
+            protection, encryptionKey: encryptionKey, integrityKey: integrityKey)
+        guard let recorder = FlightRecorder.current else { return cipher }
+        return NotingAEAD(
+            cipher, protection, encryptionKey: encryptionKey, integrityKey: integrityKey, recorder: recorder)
     }
 
     package func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {

@@ -170,10 +170,19 @@ package final class FakeKernel {
                     ownNetworks: child.ownNetworks)
             }
         }
+        Self.note(child, child.path)
         if self.policies[child.reqid] == nil {
             self.violate("reqid \(child.reqid) has states, but no policies")
         }
         return .done
+    }
+
+    /// Tells the flight recorder the keys of a CHILD_SA whose packets take this path.
+    private static func note(_ child: ChildSASpec, _ path: Path) {
+        guard let recorder = FlightRecorder.current else { return }
+        let protection = child.suite.protection
+        recorder.note(child.inboundSPI, to: path.local.address, protection, child.inboundKeys)
+        recorder.note(child.outboundSPI, to: path.remote.address, protection, child.outboundKeys)
     }
 
     private static func state(_ child: ChildSASpec, _ keys: ESPKeys) -> State {
@@ -240,6 +249,7 @@ package final class FakeKernel {
         self.moves += 1
         for child in children {
             self.inbound[child.inboundSPI]?.path = path
+            Self.note(child, path)
             guard child.hasOutboundHalf else { continue }
             let old = Self.outboundIdentifier(child, child.path)
             guard var state = self.outbound.removeValue(forKey: old) else { continue }

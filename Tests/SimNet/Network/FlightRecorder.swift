@@ -1,12 +1,13 @@
-internal import Foundation
+package import Foundation
 internal import IPsecModel
 internal import Synchronization
 
-/// Keeps what went over the simulated wires, and writes it for Wireshark when a test fails.
+/// Keeps what went over the simulated wires, with the keys, and writes it for Wireshark when a test fails.
 package final class FlightRecorder: Sendable {
     private struct Record {
         var seeds: [UInt64] = []
         var frames: [(at: Instant, datagram: Datagram)] = []
+        var keys = KeyLog()
     }
 
     /// The recorder of the running test; each network tells it what it carries.
@@ -14,7 +15,7 @@ package final class FlightRecorder: Sendable {
 
     private let record = Mutex(Record())
 
-    /// Frames that are kept at most.
+    /// The newest frames that are kept at least; twice as many at most.
     private static let limit = 20_000
 
     /// An empty recorder.
@@ -26,20 +27,51 @@ package final class FlightRecorder: Sendable {
 
     func add(_ datagram: Datagram, at instant: Instant) {
         self.record.withLock { record in
-            guard record.frames.count < Self.limit else { return }
+            if record.frames.count >= 2 * Self.limit { record.frames.removeFirst(Self.limit) }
             record.frames.append((instant, datagram))
         }
     }
 
-    /// Writes a capture and says where it is, with the seeds to run the same again; nil without a network.
+    /// A message of IKE with this header was sealed or opened with these keys.
+    func note(
+        header: ArraySlice<UInt8>, _ protection: ProtectionSuite, encryption: SecretBytes,
+        integrity: SecretBytes
+    ) {
+        self.record.withLock {
+            $0.keys.note(header: header, protection, encryption: encryption, integrity: integrity)
+        }
+    }
+
+    /// ESP to `destination` with this SPI has these keys.
+    func note(_ spi: ESPSPI, to destination: IPAddress, _ protection: ProtectionSuite, _ keys: ESPKeys) {
+        self.record.withLock { $0.keys.note(spi, to: destination, protection, keys) }
+    }
+
+    /// Writes a capture and says how to look at it, with the seeds to run the same again; nil without a network.
     package func report() -> String? {
-        let (seeds, frames) = self.record.withLock { ($0.seeds, $0.frames) }
+        let seeds = self.record.withLock(\.seeds)
         guard !seeds.isEmpty else { return nil }
-        let path = FileManager.default.temporaryDirectory
-            .appendingPathComponent("simnet-\(UUID().uuidString).pcap")
-        let capture = PacketCapture.file(frames)
-        let place = (try? Data(capture).write(to: path)) == nil ? "(capture not written)" : path.path
-        return "SimNet seeds \(seeds), \(frames.count) packets in \(place)"
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("simnet-\(UUID().uuidString)")
+        let place =
+            (try? self.write(to: directory)) == nil
+            ? "capture not written"
+            : "WIRESHARK_CONFIG_DIR=\(directory.path) wireshark \(directory.path)/packets.pcap"
+        return "SimNet seeds \(seeds): \(place)"
+    }
+
+    /// Writes a directory that Wireshark takes as its configuration: the tables of keys, and beside them the capture.
+    package func write(to directory: URL) throws {
+        let (frames, keys) = self.record.withLock { ($0.frames, $0.keys) }
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        for (name, bytes) in [
+            ("packets.pcap", PacketCapture.file(frames)),
+            ("ikev2_decryption_table", Array(keys.ikev2DecryptionTable.utf8)),
+            ("esp_sa", Array(keys.espSA.utf8)),
+            ("preferences", Array("esp.enable_encryption_decode: TRUE\n".utf8)),
+        ] {
+            try Data(bytes).write(to: directory.appendingPathComponent(name))
+        }
     }
 }
 
