@@ -12,8 +12,9 @@ package struct MonthPlan: Sendable {
     package var changesAddress: Bool
     /// True to ask for an answer from inside the responder's network: what it sends is lost at a NAT that forgot.
     package var asksFromResponder: Bool
-    /// True for NATs that keep mappings for the two minutes that RFC 4787 (REQ-5) asks for, and gateways that rely on it.
-    package var hasPatientNATs: Bool
+    /// How long the initiator's NAT keeps a mapping: less than RFC 4787 §4.3 (REQ-5) asks for, what it asks for, or
+    /// what it recommends. The gateways are configured for it.
+    package var mappingTimeout: Duration
     /// A gateway restarts on every day whose number this divides: the initiator, and the next time the responder.
     package var restartInterval = 7
     /// The part of packets that is lost.
@@ -26,15 +27,14 @@ package struct MonthPlan: Sendable {
         self.hidesResponder = seed & 1 != 0
         self.changesAddress = seed & 2 != 0
         self.asksFromResponder = seed & 4 != 0
-        self.hasPatientNATs = seed & 8 != 0
+        let timeouts: [Duration] = [.seconds(30), .seconds(120), .seconds(300), .seconds(300)]
+        self.mappingTimeout = timeouts[Int(seed >> 3 & 3)]
     }
 
-    /// How long the initiator's NAT keeps a mapping.
-    package var mappingTimeout: Duration { self.hasPatientNATs ? .seconds(120) : .seconds(30) }
     /// Silence after which a peer is asked whether it lives.
-    package var livenessDelay: Duration { self.hasPatientNATs ? .seconds(60) : .seconds(30) }
+    package var livenessDelay: Duration { max(.seconds(30), self.mappingTimeout / 2) }
     /// Silence after which a keepalive goes out.
-    package var keepaliveInterval: Duration { self.hasPatientNATs ? .seconds(60) : .seconds(20) }
+    package var keepaliveInterval: Duration { self.mappingTimeout * 2 / 3 }
     /// Lifetimes as they are by default: new keys after an hour at most, and after four for the IKE_SA.
     static let childLifetime = Lifetime(rekey: .seconds(3_600), hard: .seconds(3_960), jitter: .seconds(360))
     static let ikeLifetime = Lifetime(
