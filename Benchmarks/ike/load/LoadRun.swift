@@ -186,6 +186,7 @@ final class LoadRun {
             self.lastSPI = self.lastSPI == .max ? 0xc000_0000 : self.lastSPI + 1
             return .dataPlane(requestID: request.requestID, .spi(ESPSPI(self.lastSPI)))
         case .install, .check, .move: return .dataPlane(requestID: request.requestID, .done)
+        case .traffic: return .dataPlane(requestID: request.requestID, .traffic([]))
         case .releaseSPI, .remove, .installTrap, .removeTrap: return nil
         }
     }

@@ -30,8 +30,11 @@ struct IKEResponder: ParsableCommand {
         let logger = Logger(label: "ike-responder") { _ in
             LineLogHandler(level: level, isJournal: isJournal)
         }
+        // Beside the socket: a measurement leaves nothing on this host.
+        let folder = self.socket.lastIndex(of: "/").map { String(self.socket[..<$0]) } ?? "."
         try Daemon(
-            options: Daemon.Options(configurationPath: self.config, socketPath: self.socket), logger: logger,
+            options: Daemon.Options(
+                configurationPath: self.config, socketPath: self.socket, stateFolder: folder), logger: logger,
             makeDataPlane: { StubDataPlane() }
         ).run()
     }
