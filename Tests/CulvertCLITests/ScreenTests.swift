@@ -115,6 +115,26 @@ struct ScreenTests {
         #expect(screen.hasSuffix(end))
     }
 
+    @Test(
+        arguments: [
+            (PeerState.waiting, nil, "it must begin"), (.waiting, "trap", "waits for a packet"),
+            (.waiting, "start", "is being called"), (.down, nil, "it must begin anew"),
+            (.down, "trap", "the next packet brings it up again"),
+            (.down, "start", "culvert initiate branch-7 begins it again"),
+        ] as [(PeerState, String?, String)])
+    func `why a peer is not up depends on who is to begin`(
+        state: PeerState, action: String?, sentence: String
+    ) throws {
+        var report = try site()
+        let index = try #require(report.peers.firstIndex { $0.name == "branch-7" })
+        report.peers[index].state = state
+        report.peers[index].configured?.startAction = action
+        #expect(StatusScreen(report: report, palette: .plain).text.contains(sentence))
+        let detail = SADetailScreen(report: SAReport(report, only: "branch-7"), palette: .plain).text
+        #expect(detail.contains(sentence))
+        #expect(detail.contains("let the peer begin") == (action == nil))
+    }
+
     @Test func `a state that a newer daemon reports is shown as it is`() throws {
         var report = try site()
         report.peers[0].state = PeerState(rawValue: "relayed")

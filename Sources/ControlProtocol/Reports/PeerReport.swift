@@ -76,19 +76,24 @@ package struct ConfiguredReport: Hashable, Sendable, Codable {
     package var remoteIdentity: String
     /// Names of its children.
     package var children: [String]
+    /// What this side does by itself: `start` if a child starts, `trap` if one waits for a packet; nil if the peer must begin.
+    package var startAction: String?
 
-    /// What the configuration says in these four places.
+    /// What the configuration says in these places.
     package init(
-        localAddresses: [String], remoteAddresses: [String], remoteIdentity: String, children: [String]
+        localAddresses: [String], remoteAddresses: [String], remoteIdentity: String, children: [String],
+        startAction: String? = nil
     ) {
         self.localAddresses = localAddresses
         self.remoteAddresses = remoteAddresses
         self.remoteIdentity = remoteIdentity
         self.children = children
+        self.startAction = startAction
     }
 
     private enum CodingKeys: String, CodingKey {
         case children
+        case startAction = "start_action"
         case localAddresses = "local_addrs"
         case remoteAddresses = "remote_addrs"
         case remoteIdentity = "remote_id"

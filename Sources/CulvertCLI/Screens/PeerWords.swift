@@ -50,8 +50,19 @@ extension PeerReport {
             return "\(which) not up, last failure: \(failure.sentence(now: now))"
         case .connecting: return "an IKE_SA is being set up"
         case .deleting: return "its IKE_SA is ending and none stands in its place"
-        case .waiting where self.lastFailure == nil: return "has not come yet, and it must begin"
-        case .down: return "its IKE_SA was ended in order, and it must begin anew"
+        case .waiting where self.lastFailure == nil:
+            switch self.configured?.startAction {
+            case "trap": return "waits for a packet to its networks"
+            case "start": return "is being called, and has not answered yet"
+            default: return "has not come yet, and it must begin"
+            }
+        case .down:
+            switch self.configured?.startAction {
+            case "trap": return "its IKE_SA was ended in order, and the next packet brings it up again"
+            case "start":
+                return "its IKE_SA was ended in order; culvert initiate \(self.name) begins it again"
+            default: return "its IKE_SA was ended in order, and it must begin anew"
+            }
         case .waiting, .failed:
             return self.lastFailure?.sentence(now: now) ?? "its IKE_SA failed for an unknown reason"
         default: return "'\(self.state.rawValue)' is a state that this culvert does not know"

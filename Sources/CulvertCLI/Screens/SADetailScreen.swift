@@ -128,6 +128,13 @@ extension PeerDetail {
         case .failed:
             return
                 "put right what is wrong, at the peer or here (then: culvert reload), and let it begin anew"
+        default: break
+        }
+        switch self.peer.configured?.startAction {
+        case "trap":
+            return
+                "send a packet from one of our networks to one of its, or: culvert initiate \(self.peer.name)"
+        case "start": return "culvert initiate \(self.peer.name), unless it is being called already"
         default: return "let the peer begin; if nothing comes, see that its UDP 500 and 4500 reach this host"
         }
     }

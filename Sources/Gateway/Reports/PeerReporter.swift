@@ -117,7 +117,14 @@ struct PeerReporter {
         ConfiguredReport(
             localAddresses: connection.localAddresses.map(\.description),
             remoteAddresses: connection.remoteAddresses.map(\.description),
-            remoteIdentity: connection.remoteIdentity.description, children: connection.children.map(\.name))
+            remoteIdentity: connection.remoteIdentity.description, children: connection.children.map(\.name),
+            startAction: Self.startAction(connection)?.rawValue)
+    }
+
+    /// The strongest of its children's, if there is any.
+    private static func startAction(_ connection: ConnectionConfiguration) -> ChildAction? {
+        let actions = connection.children.map(\.startAction)
+        return actions.contains(.start) ? .start : actions.contains(.trap) ? .trap : nil
     }
 
     /// A failure as the control socket tells it.
