@@ -11,7 +11,7 @@ kernel_prepare() {
 # it starts modprobe some dozens of times for the first ESP state with a cipher, which takes seconds here and would be blamed
 # on the gateway.
 load_modules() {
-    modprobe -a veth bridge esp4 esp6 xfrm_user iptable_nat iptable_filter ip6table_filter xt_MASQUERADE xt_nat xt_tcpudp \
+    modprobe -a veth bridge esp4 esp6 xfrm_user af_key iptable_nat iptable_filter ip6table_filter xt_MASQUERADE xt_nat xt_tcpudp \
         iptable_mangle xt_DSCP tun nf_conntrack_netlink gcm ctr ghash-generic ccm cbc hmac authenc authencesn seqiv echainiv \
         chacha20poly1305 chacha_generic poly1305_generic sha512_generic drbg jitterentropy_rng af_packet sch_netem 2>/dev/null || true
     echo >/proc/sys/kernel/modprobe

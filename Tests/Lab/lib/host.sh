@@ -4,6 +4,8 @@
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${LAB_KERNEL:=uml}"
+# Where Scripts/install-deps unpacks libreswan and OpenIKED: as packages they and strongSwan exclude each other.
+: "${LAB_PEERS:=/opt/culvert-lab}"
 
 # The settings that guests read: for $LAB_OUT/env. Where the kernel has no ESP, the peers use strongSwan's own.
 guest_settings() {
@@ -11,7 +13,8 @@ guest_settings() {
     [ "$LAB_KERNEL:$DATA_PLANE" != host:userspace ] || peers=libipsec
     cat <<ENV
 export LAB_KERNEL='$LAB_KERNEL' DATA_PLANE='$DATA_PLANE' PEER_PLANE='$peers'
-export RESPONDER='$RESPONDER' CULVERT_BIN='${CULVERT_BIN:-}' LONG='${LONG:-}'
+export RESPONDER='$RESPONDER' CULVERT_BIN='${CULVERT_BIN:-}' LONG='${LONG:-}' LAB_PEERS='$LAB_PEERS'
+export CELL_NAT='${CELL_NAT:-}' CELL_CHECKS='${CELL_CHECKS:-}'
 ENV
 }
 
