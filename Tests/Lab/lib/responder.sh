@@ -107,6 +107,7 @@ culvert_config() {
         printf 'retransmit_timeout = 1.0\nretransmit_base = 1.3\nretransmit_tries = 4\n'
         [ "$B_DATA_PLANE" = auto ] || echo "data_plane = $B_DATA_PLANE"
         [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
+        echo "${B_SETTINGS:-}"
         b_connections
     } >"$CULVERT_CONF"
     chmod 600 "$CULVERT_CONF"

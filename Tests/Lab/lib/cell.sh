@@ -1,0 +1,270 @@
+# shellcheck shell=bash
+# One cell of the matrix: Culvert against one other daemon, one of them beginning, with the NAT at one place. A scenario sets PEER
+# and PEER_ROLE and calls run_cell; Tests/Lab/matrix sets the two variables below for all of them.
+#   CELL_NAT      none, theirs (A's), ours (B's) or both
+#   CELL_CHECKS   of: tunnel rekey rebind peer-killed culvertd-killed loss
+# Each check is judged by itself, and its verdict is a line "CHECK VERDICT SECONDS REASON" in $CELL_RESULTS. A verdict is pass,
+# fail, or fault: the check failed as known_fault says that this peer must.
+
+: "${CELL_NAT:=theirs}" "${CELL_CHECKS:=tunnel}"
+CELL_RESULTS=$LAB_TMP/cell.out
+
+# A request is repeated for 16 s: with every fifth packet lost on each way, one in 20,000 exchanges fails.
+A_CHARON='retransmit_base = 1.1
+    retransmit_tries = 9'
+B_SETTINGS='retransmit_base = 1.1
+retransmit_tries = 9'
+GIVEN_UP_AFTER=16
+
+# Short enough for three rekeyings of the CHILD_SA and one of the IKE_SA within 70 s.
+LIFE_CHILD=20 LIFE_IKE=45
+B_SITES=a B_CONNECTION="dpd_delay = ${DPD_DELAY}s"
+ESP_PROPOSAL=aes128gcm16-x25519
+
+# The daemon in B's place, when it is not Culvert (RESPONDER), calls in other words.
+b_calls() { # ADDRESS
+    B_CALLS=$1 B_CHILD="start_action = start"
+    [ "$RESPONDER" = culvert ] || B_CHILD+="
+                dpd_action = restart"
+    [ "$RESPONDER" = culvert ] || B_CONNECTION+="
+        keyingtries = 0"
+}
+
+# --- The NATs. Either forwards UDP 500 and 4500 to a gateway that must be reached; otherwise it lets through what it has
+# a mapping for. What the gateway begins comes from another port.
+
+begins() { [ "$PEER_ROLE" = "$([ "$1" = a ] && echo initiator || echo responder)" ]; } # a|b
+
+nat_of_a() { # PORTS
+    nat_ports "$1"
+    begins a || a_forwarded
+}
+
+nat_of_b() { # PORTS
+    in_ns inet "$IPTABLES-restore" <<RULES
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+$(begins b || echo "-A PREROUTING -i nat -d 198.51.100.1 -p udp -j DNAT --to-destination 203.0.113.2")
+-A POSTROUTING -o nat -s 203.0.113.2 -p udp -j MASQUERADE --to-ports $1 --random
+COMMIT
+*filter
+-A INPUT -i nat -p udp -j DROP
+COMMIT
+RULES
+}
+
+mappings_forgotten() {
+    in_ns nat conntrack -F >/dev/null 2>&1
+    in_ns inet conntrack -F >/dev/null 2>&1
+}
+
+cell_network() {
+    local a_outside=192.168.1.2
+    A_REMOTE=203.0.113.2
+    nat_off
+    case $CELL_NAT in
+    none) ;;
+    theirs) nat_of_a 20000-29999 ;;
+    ours) nat_of_b 30000-39999 ;;
+    both) nat_of_a 20000-29999; nat_of_b 30000-39999 ;;
+    *) fail "CELL_NAT=$CELL_NAT: it is none, theirs, ours or both" ;;
+    esac
+    mappings_forgotten
+    case $CELL_NAT in theirs | both) a_outside=198.51.100.10 ;; esac
+    case $CELL_NAT in ours | both) if begins a; then A_REMOTE=198.51.100.1; else A_REMOTE=%any; fi ;; esac
+    if begins b; then b_calls "$a_outside"; fi
+}
+
+# What routers do when they restart: nothing that was mapped is known any more. New ports alone change nothing for what has a
+# mapping. Both forget between two pings: if one passed in between, there would have been two rebinds.
+rebind() {
+    local seen
+    case $CELL_NAT in
+    theirs) nat_of_a 40000-49999 ;;
+    ours) nat_of_b 50000-59999 ;;
+    both) nat_of_a 40000-49999; nat_of_b 50000-59999 ;;
+    esac
+    seen=$(ping_received)
+    wait_until 5 "a ping is answered" ping_answers_beyond "$seen"
+    mappings_forgotten
+}
+
+# --- What counts as well
+
+tunnel_works() { in_ns hosta ping -n -c 1 -W 1 10.2.0.2 && in_ns hostb ping -n -c 1 -W 1 10.1.0.2; }
+
+# Seconds after which a tunnel that broke stands again: the side that is to notice asks after DPD_DELAY, gives up, and calls.
+# How long OpenIKED repeats a request cannot be set: 62 s.
+recovery_time() {
+    local given_up=$GIVEN_UP_AFTER
+    [ "$PEER:$PEER_ROLE" != openiked:initiator ] || given_up=62
+    echo $((DPD_DELAY + given_up + 15))
+}
+
+ike_spi_pairs() {
+    if [ "$RESPONDER" = strongswan ]; then swan_ike_spis gwb; else
+        culvert status --json | jq -r '.peers[] | select(.ike != null) | "\(.ike.spi_i) \(.ike.spi_r)"'
+    fi
+}
+
+# watch_keys SECONDS: leaves how many CHILD_SAs and IKE_SAs B had in CHILD_SAS_SEEN and IKE_SAS_SEEN.
+watch_keys() {
+    local deadline=$((SECONDS + $1))
+    : >"$LAB_TMP/esp-spis.out"
+    : >"$LAB_TMP/ike-spis.out"
+    while [ "$SECONDS" -lt "$deadline" ]; do
+        state_spis gwb >>"$LAB_TMP/esp-spis.out"
+        ike_spi_pairs >>"$LAB_TMP/ike-spis.out"
+        sleep 2
+    done
+    CHILD_SAS_SEEN=$(($(sort -u "$LAB_TMP/esp-spis.out" | grep -c .) / 2))
+    IKE_SAS_SEEN=$(sort -u "$LAB_TMP/ike-spis.out" | grep -c .)
+}
+
+# --- The checks. Each begins with a tunnel that stands and leaves one behind, if it passes.
+
+# Hosts behind both gateways ping each other, with small packets and with such as need fragments.
+check_tunnel() {
+    ping_through hosta 10.2.0.2 3
+    ping_through hostb 10.1.0.2 3
+    ping_through hosta 10.2.0.2 2 -s 4000
+    wait_until 10 "B has the states of one CHILD_SA" states_are gwb 2
+}
+
+# 70 s of ping, while either side renews keys as it likes: nothing is lost (RFC 7296 §2.8).
+check_rekey() {
+    ping_start hosta 10.2.0.2
+    watch_keys 70
+    ping_stop
+    note "CHILD_SAs: $CHILD_SAS_SEEN, IKE_SAs: $IKE_SAS_SEEN"
+    expect_equal "number of pings lost" "$PING_LOST" 0
+    [ "$CHILD_SAS_SEEN" -ge 3 ] || fail "B had $CHILD_SAS_SEEN CHILD_SAs within 70 s: nobody renewed keys"
+    [ "$IKE_SAS_SEEN" -ge 2 ] || fail "the IKE_SA was never renewed within 70 s"
+    ping_through hostb 10.1.0.2 3
+    wait_until 20 "B has the states of one CHILD_SA" states_are gwb 2
+}
+
+# The NAT forgets its mappings and uses other ports from then on: one ping in a row may be lost (RFC 7296 §2.23). The ping comes
+# from behind the NAT, and if there are two from the side that can reach the other one.
+check_rebind() {
+    local from=hosta to=10.2.0.2
+    case $CELL_NAT in
+    ours) from=hostb to=10.1.0.2 ;;
+    both) begins a || from=hostb to=10.1.0.2 ;;
+    esac
+    ping_start "$from" "$to" 1
+    wait_until 10 "pings are answered" ping_answers_beyond 1
+    rebind
+    sleep 10
+    ping_stop
+    [ "$PING_GAP" -le 1 ] || fail "$PING_GAP pings in a row were lost"
+    wait_until 5 "pings pass both ways" tunnel_works
+}
+
+# back_within SECONDS "what happened": the pings that ping_start began are answered again, and so are those of the other side.
+back_within() {
+    local before since=$SECONDS
+    before=$(ping_received)
+    wait_until "$1" "pings are answered after $2" ping_answers_beyond "$before"
+    note "pings are answered $((SECONDS - since)) s after $2"
+    ping_stop
+    wait_until 5 "pings pass both ways" tunnel_works
+    ping_through hosta 10.2.0.2 3
+    wait_until $((DPD_DELAY + GIVEN_UP_AFTER + 10)) "B has the states of one CHILD_SA" states_are gwb 2
+}
+
+# The peer dies without a word and is started again.
+check_peer_killed() {
+    ping_start hosta 10.2.0.2
+    peer_crash
+    peer_start
+    back_within "$(recovery_time)" "the peer was killed"
+}
+
+# culvertd is killed and started again: what it left in the kernel is of no use to anybody.
+check_culvertd_killed() {
+    ping_start hosta 10.2.0.2
+    b_kill
+    b_start
+    back_within "$(recovery_time)" "culvertd was killed"
+}
+
+# Two minutes in which every fifth packet of either direction is lost. Of the pings, 64 % are answered when all else is well.
+check_loss() {
+    in_ns inet tc qdisc add dev nat root netem loss 20%
+    in_ns inet tc qdisc add dev gwb root netem loss 20%
+    ping_start hosta 10.2.0.2 0.5
+    sleep 120
+    ping_stop
+    in_ns inet tc qdisc del dev nat root
+    in_ns inet tc qdisc del dev gwb root
+    [ $((PING_LOST * 100)) -le $((PING_SENT * 55)) ] || fail "of $PING_SENT pings $PING_LOST were lost, which the path did not do alone"
+    wait_until "$(recovery_time)" "pings pass both ways after the loss" tunnel_works
+    ping_through hosta 10.2.0.2 10
+    ping_through hostb 10.1.0.2 10
+    wait_until $((GIVEN_UP_AFTER + 10)) "B has the states of one CHILD_SA" states_are gwb 2
+}
+
+# --- Running them
+
+# The fault of a peer that is known not to pass a check here, with where it is described; nothing if it must pass.
+known_fault() { # CHECK
+    case $PEER:$PEER_ROLE:$CELL_NAT:$1 in
+    openiked:responder:ours:rebind | openiked:responder:both:rebind)
+        echo "as responder OpenIKED answers IKE at the new port and sends ESP to the old one" ;;
+    libreswan:responder:ours:rebind | libreswan:responder:both:rebind)
+        echo "as responder libreswan never follows a peer whose NAT changed its mapping: libreswan#1645" ;;
+    esac
+}
+
+applies() { [ "$1" != rebind ] || [ "$CELL_NAT" != none ]; } # CHECK
+
+# Both anew: for the first check, and after one that failed.
+cell_begin() {
+    local first second
+    if begins a; then first=b_start second=peer_start; else first=peer_start second=b_start; fi
+    "$first"
+    "$second"
+    wait_until 30 "a tunnel stands" tunnel_works
+}
+
+cell_end() {
+    ! running "$(peer_pid)" || peer_crash
+    ! running "$(b_pid)" || b_kill
+    ip -n gwa xfrm state flush
+    ip -n gwa xfrm policy flush
+    in_ns inet tc qdisc del dev nat root 2>/dev/null || true
+    in_ns inet tc qdisc del dev gwb root 2>/dev/null || true
+    mappings_forgotten
+}
+
+# A shell of its own, in the background: there a failure ends the check and not the cell, which it would not in a condition.
+judge() { # CHECK
+    local since=$SECONDS verdict=pass reason fault status=0
+    note "check $1"
+    { [ "$TUNNEL_STANDS" = yes ] || cell_begin; "check_${1//-/_}"; } 2>"$LAB_TMP/check.out" &
+    wait $! || status=$?
+    cat "$LAB_TMP/check.out" >&2
+    reason=$(sed -n 's/^FAILED: //p' "$LAB_TMP/check.out" | head -n 1)
+    TUNNEL_STANDS=yes
+    if [ "$status" != 0 ]; then
+        TUNNEL_STANDS=no verdict=fail reason=${reason:-it ended with status $status}
+        fault=$(known_fault "$1")
+        [ -z "$fault" ] || verdict=fault reason="$fault ($reason)"
+        peer_status || true
+        cell_end
+    fi
+    echo "$1 $verdict $((SECONDS - since)) $reason" | tee -a "$CELL_RESULTS"
+}
+
+run_cell() {
+    local check
+    : >"$CELL_RESULTS"
+    TUNNEL_STANDS=no
+    cell_network
+    for check in $CELL_CHECKS; do
+        if applies "$check"; then judge "$check"; else echo "$check none 0 there is no NAT" >>"$CELL_RESULTS"; fi
+    done
+    ! grep -q '^[^ ]* fail ' "$CELL_RESULTS" || fail "$(grep -c '^[^ ]* fail ' "$CELL_RESULTS") checks of this cell failed"
+}
