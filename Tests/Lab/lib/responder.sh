@@ -104,10 +104,9 @@ culvert_answers() {
 culvert_config() {
     mkdir -p "$SITE_DIR/gwb"
     {
-        printf 'retransmit_timeout = 1.0\nretransmit_base = 1.3\nretransmit_tries = 4\n'
+        printf '%s\n' 'retransmit_timeout = 1.0' "retransmit_base = $RETRANSMIT_BASE" "retransmit_tries = $RETRANSMIT_TRIES"
         [ "$B_DATA_PLANE" = auto ] || echo "data_plane = $B_DATA_PLANE"
         [ -z "$B_COOKIE_THRESHOLD" ] || echo "cookie_threshold = $B_COOKIE_THRESHOLD"
-        echo "${B_SETTINGS:-}"
         b_connections
     } >"$CULVERT_CONF"
     chmod 600 "$CULVERT_CONF"

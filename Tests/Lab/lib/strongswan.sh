@@ -3,6 +3,7 @@
 # its own (charon's PID file has a fixed path), driven by swanctl. SITE is gwa, gwb or gwc, which are namespaces as well.
 
 CHARON=/usr/lib/ipsec/charon
+: "${RETRANSMIT_BASE:=1.3}" "${RETRANSMIT_TRIES:=4}"
 
 # swan_config SITE: writes strongswan.conf. CHARON_EXTRA adds settings; CHARON_LOG sets the log levels.
 # The retransmission times make a lost peer noticed after 9 s instead of 165 s.
@@ -14,8 +15,8 @@ charon {
     install_routes = $([ "$(plane_of "$1")" = libipsec ] && echo yes || echo no)
     plugins { vici { socket = unix://$SITE_DIR/$1/vici } }
     retransmit_timeout = 1.0
-    retransmit_base = 1.3
-    retransmit_tries = 4
+    retransmit_base = $RETRANSMIT_BASE
+    retransmit_tries = $RETRANSMIT_TRIES
     filelog { log { path = $SITE_DIR/$1/daemon.log
         flush_line = yes
         append = yes
