@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # One cell of the matrix: Culvert against one other daemon, one of them beginning, with the NAT at one place. A scenario sets PEER
-# and PEER_ROLE and calls run_cell; Tests/Lab/matrix sets the two variables below for all of them.
+# and PEER_ROLE and calls run_cell; Tests/Lab/matrix sets the variables below for all of them.
 #   CELL_NAT      none, theirs (A's), ours (B's) or both
 #   CELL_CHECKS   of: tunnel rekey rebind peer-killed culvertd-killed loss
 #   CELL_LENGTH   full as in the matrix, or short: the rekeyings of 18 s
@@ -13,24 +13,37 @@ CELL_RESULTS=$LAB_TMP/cell.out
 # A request is repeated for 16 s: with every fifth packet lost on each way, one in 20,000 exchanges fails.
 RETRANSMIT_BASE=1.1 RETRANSMIT_TRIES=9 GIVEN_UP_AFTER=16
 
-# After how many seconds the peer renews keys, for how long that is watched, and how many of each there must have been then.
-# (libreswan as responder lets ten seconds more pass.)
+# After how many seconds CHILD_SAs and IKE_SAs are renewed, for how long that is watched, and how many of each there must have been.
 case $CELL_LENGTH in
 full) SHORT_LIVES="20 45" REKEY_SECONDS=70 CHILD_SAS_AT_LEAST=3 IKE_SAS_AT_LEAST=2 ;;
 short) SHORT_LIVES="4 3600" REKEY_SECONDS=18 CHILD_SAS_AT_LEAST=2 IKE_SAS_AT_LEAST=1 ;;
 esac
 # The same where packets are lost: a rekeying may take longer then.
 LONG_LIVES="40 100"
-B_SITES=a B_CONNECTION="dpd_delay = ${DPD_DELAY}s"
+B_SITES=a
 ESP_PROPOSAL=aes128gcm16-x25519
 
-# The daemon in B's place, when it is not Culvert (RESPONDER), calls in other words.
-b_calls() { # ADDRESS
-    B_CALLS=$1 B_CHILD="start_action = start"
-    [ "$RESPONDER" = culvert ] || B_CHILD+="
-                dpd_action = restart"
-    [ "$RESPONDER" = culvert ] || B_CONNECTION+="
+# What B's configuration says besides, from LIFE_CHILD and LIFE_IKE. Who begins renews keys first: if that is the peer, Culvert has
+# its defaults, which are hours, and verify_rekey; if it is Culvert, the peer's lifetimes are longer. The daemon in B's place, when
+# it is not Culvert (RESPONDER), calls in other words.
+b_words() {
+    B_CONNECTION="dpd_delay = ${DPD_DELAY}s" B_CHILD=""
+    begins b || return 0
+    B_CONNECTION+="
+        rekey_time = ${LIFE_IKE}s
+        over_time = 60s
+        rand_time = 0s"
+    B_CHILD="start_action = start
+                rekey_time = ${LIFE_CHILD}s
+                life_time = $((LIFE_CHILD + 60))s
+                rand_time = 0s"
+    LIFE_CHILD=$((LIFE_CHILD * 3 / 2)) LIFE_IKE=$((LIFE_IKE * 3 / 2))
+    [ "$RESPONDER" = culvert ] || {
+        B_CONNECTION+="
         keyingtries = 0"
+        B_CHILD+="
+                dpd_action = restart"
+    }
 }
 
 # --- The NATs. Either forwards UDP 500 and 4500 to a gateway that must be reached; otherwise it lets through what it has
@@ -76,7 +89,7 @@ cell_network() {
     mappings_forgotten
     case $CELL_NAT in theirs | both) a_outside=198.51.100.10 ;; esac
     case $CELL_NAT in ours | both) if begins a; then A_REMOTE=198.51.100.1; else A_REMOTE=%any; fi ;; esac
-    if begins b; then b_calls "$a_outside"; fi
+    if begins b; then B_CALLS=$a_outside; fi
 }
 
 # What routers do when they restart: nothing that was mapped is known any more. New ports alone change nothing for what has a
@@ -92,6 +105,13 @@ rebind() {
     wait_until 5 "a ping is answered" ping_answers_beyond "$seen"
     mappings_forgotten
 }
+
+# Where A sends ESP to: the ports of its outbound states.
+a_sends_to_ports() { ip -n gwa xfrm state | awk '/encap type/ && $5 == 4500 && $7 != 4500 { print $7 }' | sort -u | tr '\n' ' '; }
+
+# A daemon that does not follow B's new mapping leaves its ESP on a port of B's first range. Asked for after two seconds, before a
+# rekeying can set it right.
+follows_not() { awk '{ for (i = 1; i <= NF; i++) if ($i < 50000) old = 1 } END { exit !old }' "$LAB_TMP/rebind-ports.out" 2>/dev/null; }
 
 # --- What counts as well
 
@@ -159,8 +179,11 @@ check_rebind() {
     ping_start "$from" "$to" 1
     wait_until 10 "pings are answered" ping_answers_beyond 1
     rebind
-    sleep 10
+    sleep 2
+    a_sends_to_ports >"$LAB_TMP/rebind-ports.out"
+    sleep 8
     ping_stop
+    note "ports that A sent ESP to after two seconds: $(cat "$LAB_TMP/rebind-ports.out")"
     [ "$PING_GAP" -le 1 ] || fail "$PING_GAP pings in a row were lost"
     wait_until 5 "pings pass both ways" tunnel_works
 }
@@ -211,13 +234,13 @@ check_loss() {
 
 # --- Running them
 
-# The fault of a peer that is known not to pass a check here, with where it is described; nothing if it must pass.
+# The limit of a peer that failed a check here, with where it is described, if that is what was seen; nothing if it must pass.
 known_fault() { # CHECK
     case $PEER:$PEER_ROLE:$CELL_NAT:$1 in
     openiked:responder:ours:rebind | openiked:responder:both:rebind)
-        echo "as responder OpenIKED answers IKE at the new port and sends ESP to the old one" ;;
+        ! follows_not || echo "OpenIKED answers IKE at our new port and goes on sending ESP to the old one" ;;
     libreswan:responder:ours:rebind | libreswan:responder:both:rebind)
-        echo "as responder libreswan never follows a peer whose NAT changed its mapping: libreswan#1645" ;;
+        ! follows_not || echo "libreswan goes on sending ESP to our old port: libreswan#1645" ;;
     esac
 }
 
@@ -230,6 +253,7 @@ lifetimes_for() { # CHECK
     tunnel | rekey | rebind) read -r LIFE_CHILD LIFE_IKE <<<"$SHORT_LIVES" ;;
     *) read -r LIFE_CHILD LIFE_IKE <<<"$LONG_LIVES" ;;
     esac
+    b_words
     [ "$TUNNEL_STANDS" = yes ] && [ "$1" != peer-killed ] && [ "$LIFE_CHILD" != "$before" ] || return 0
     cell_end
     TUNNEL_STANDS=no
