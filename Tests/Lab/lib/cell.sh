@@ -46,83 +46,30 @@ b_words() {
     }
 }
 
-# --- The NATs. Either forwards UDP 500 and 4500 to a gateway that must be reached; otherwise it lets through what it has
-# a mapping for. What the gateway begins comes from another port.
-
-begins() { [ "$PEER_ROLE" = "$([ "$1" = a ] && echo initiator || echo responder)" ]; } # a|b
-
-nat_of_a() { # PORTS
-    nat_ports "$1"
-    begins a || a_forwarded
-}
-
-nat_of_b() { # PORTS
-    in_ns inet "$IPTABLES-restore" <<RULES
-*nat
-:PREROUTING ACCEPT [0:0]
-:POSTROUTING ACCEPT [0:0]
-$(begins b || echo "-A PREROUTING -i nat -d 198.51.100.1 -p udp -j DNAT --to-destination 203.0.113.2")
--A POSTROUTING -o nat -s 203.0.113.2 -p udp -j MASQUERADE --to-ports $1 --random
-COMMIT
-*filter
--A INPUT -i nat -p udp -j DROP
-COMMIT
-RULES
-}
-
-mappings_forgotten() {
-    in_ns nat conntrack -F >/dev/null 2>&1
-    in_ns inet conntrack -F >/dev/null 2>&1
-}
-
-cell_network() {
-    local a_outside=192.168.1.2
-    A_REMOTE=203.0.113.2
-    nat_off
-    case $CELL_NAT in
-    none) ;;
-    theirs) nat_of_a 20000-29999 ;;
-    ours) nat_of_b 30000-39999 ;;
-    both) nat_of_a 20000-29999; nat_of_b 30000-39999 ;;
-    *) fail "CELL_NAT=$CELL_NAT: it is none, theirs, ours or both" ;;
-    esac
-    mappings_forgotten
-    case $CELL_NAT in theirs | both) a_outside=198.51.100.10 ;; esac
-    case $CELL_NAT in ours | both) if begins a; then A_REMOTE=198.51.100.1; else A_REMOTE=%any; fi ;; esac
-    if begins b; then B_CALLS=$a_outside; fi
-}
-
-# What routers do when they restart: nothing that was mapped is known any more. New ports alone change nothing for what has a
-# mapping. Both forget between two pings: if one passed in between, there would have been two rebinds.
-rebind() {
-    local seen
-    case $CELL_NAT in
-    theirs) nat_of_a 40000-49999 ;;
-    ours) nat_of_b 50000-59999 ;;
-    both) nat_of_a 40000-49999; nat_of_b 50000-59999 ;;
-    esac
-    seen=$(ping_received)
-    wait_until 5 "a ping is answered" ping_answers_beyond "$seen"
-    mappings_forgotten
-}
-
-# Where A sends ESP to: the ports of its outbound states.
-a_sends_to_ports() { ip -n gwa xfrm state | awk '/encap type/ && $5 == 4500 && $7 != 4500 { print $7 }' | sort -u | tr '\n' ' '; }
-
-# A daemon that does not follow B's new mapping leaves its ESP on a port of B's first range. Asked for after two seconds, before a
-# rekeying can set it right.
-follows_not() { awk '{ for (i = 1; i <= NF; i++) if ($i < 50000) old = 1 } END { exit !old }' "$LAB_TMP/rebind-ports.out" 2>/dev/null; }
+# shellcheck source=Tests/Lab/lib/cell-nats.sh
+. "$LAB_DIR/lib/cell-nats.sh"
 
 # --- What counts as well
 
 tunnel_works() { in_ns hosta ping -n -c 1 -W 1 10.2.0.2 && in_ns hostb ping -n -c 1 -W 1 10.1.0.2; }
 
 # Seconds after which a tunnel that broke stands again: the side that is to notice asks after DPD_DELAY, gives up, and calls.
-# OpenIKED cannot be told how long to repeat a request (126 s) and how often to begin what does not stand (every 60 s).
+# OpenIKED on Linux cannot ask the kernel when an SA was last used, so it asks for a sign of life after 300 s without IKE; and it cannot
+# be told how long to repeat a request (126 s) and how often to begin what does not stand (every 60 s).
 recovery_time() {
-    local given_up=$GIVEN_UP_AFTER
-    [ "$PEER:$PEER_ROLE" != openiked:initiator ] || given_up=$((126 + 60))
-    echo $((DPD_DELAY + given_up + 15))
+    local unheard=$DPD_DELAY given_up=$GIVEN_UP_AFTER
+    [ "$PEER:$PEER_ROLE" != openiked:initiator ] || unheard=300 given_up=$((126 + 60))
+    echo $((unheard + given_up + 15))
+}
+
+# How many ESP packets came to B for an SPI that it did not have. The kernel says more: that it waits for the keys of that SPI.
+# shellcheck disable=SC2016
+early_packets() {
+    if [ "$(plane_of gwb)" = culvert ]; then
+        culvert status --json | jq '.data_plane.dropped.unknown_spi // 0'
+    else
+        in_ns gwb awk '$1 == "XfrmAcquireError" { print $2 }' /proc/net/xfrm_stat
+    fi
 }
 
 ike_spi_pairs() {
@@ -157,9 +104,12 @@ check_tunnel() {
 
 # A ping, while either side renews keys as it likes: nothing is lost (RFC 7296 §2.8).
 check_rekey() {
+    local early
+    early=$(early_packets)
     ping_start hosta 10.2.0.2
     watch_keys "$REKEY_SECONDS"
     ping_stop
+    echo "$PING_LOST $(($(early_packets) - early))" >"$LAB_TMP/rekey-losses.out"
     note "CHILD_SAs: $CHILD_SAS_SEEN, IKE_SAs: $IKE_SAS_SEEN"
     expect_equal "number of pings lost" "$PING_LOST" 0
     [ "$CHILD_SAS_SEEN" -ge "$CHILD_SAS_AT_LEAST" ] || fail "B had $CHILD_SAS_SEEN CHILD_SAs within $REKEY_SECONDS s: nobody renewed keys"
@@ -234,6 +184,9 @@ check_loss() {
 
 # --- Running them
 
+# Every ping that was lost came for a CHILD_SA whose keys B did not have yet.
+answered_early() { awk '{ exit !($1 > 0 && $1 <= $2) }' "$LAB_TMP/rekey-losses.out" 2>/dev/null; }
+
 # The limit of a peer that failed a check here, with where it is described, if that is what was seen; nothing if it must pass.
 known_fault() { # CHECK
     case $PEER:$PEER_ROLE:$CELL_NAT:$1 in
@@ -241,6 +194,8 @@ known_fault() { # CHECK
         ! follows_not || echo "OpenIKED answers IKE at our new port and goes on sending ESP to the old one" ;;
     libreswan:responder:ours:rebind | libreswan:responder:both:rebind)
         ! follows_not || echo "libreswan goes on sending ESP to our old port: libreswan#1645" ;;
+    libreswan:responder:*:rekey | openiked:responder:*:rekey)
+        ! answered_early || echo "sends on a new CHILD_SA before we can have its answer, as RFC 7296 §2.8 permits at the cost of packets" ;;
     esac
 }
 
