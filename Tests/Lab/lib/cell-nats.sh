@@ -62,6 +62,5 @@ rebind() {
 # Where A sends ESP to: the ports of its outbound states.
 a_sends_to_ports() { ip -n gwa xfrm state | awk '/encap type/ && $5 == 4500 && $7 != 4500 { print $7 }' | sort -u | tr '\n' ' '; }
 
-# A daemon that does not follow B's new mapping leaves its ESP on a port of B's first range. Asked for after two seconds, before a
-# rekeying can set it right.
+# A daemon that does not follow B's new mapping leaves its ESP on a port of B's first range.
 follows_not() { awk '{ for (i = 1; i <= NF; i++) if ($i < 50000) old = 1 } END { exit !old }' "$LAB_TMP/rebind-ports.out" 2>/dev/null; }
