@@ -62,13 +62,16 @@ recovery_time() {
     echo $((unheard + given_up + 15))
 }
 
-# How many ESP packets came to B for an SPI that it did not have. The kernel says more: that it waits for the keys of that SPI.
+# How many ESP packets came to B for an SPI whose keys it did not have yet, and to either for one that it did not know; Culvert's own ESP
+# does not tell these apart.
 # shellcheck disable=SC2016
-early_packets() {
+stray_packets() {
+    local words='$1 == "XfrmAcquireError" { early += $2 } $1 == "XfrmInNoStates" { unknown += $2 } END { print early + 0, unknown + 0 }'
     if [ "$(plane_of gwb)" = culvert ]; then
-        culvert status --json | jq '.data_plane.dropped.unknown_spi // 0'
+        { culvert status --json | jq -r '.data_plane.dropped.unknown_spi // 0 | "XfrmAcquireError \(.)\nXfrmInNoStates \(.)"'
+            in_ns gwa grep XfrmInNoStates /proc/net/xfrm_stat; } | awk "$words"
     else
-        in_ns gwb awk '$1 == "XfrmAcquireError" { print $2 }' /proc/net/xfrm_stat
+        { in_ns gwb cat /proc/net/xfrm_stat; in_ns gwa grep XfrmInNoStates /proc/net/xfrm_stat; } | awk "$words"
     fi
 }
 
@@ -104,12 +107,12 @@ check_tunnel() {
 
 # A ping, while either side renews keys as it likes: nothing is lost (RFC 7296 §2.8).
 check_rekey() {
-    local early
-    early=$(early_packets)
+    local before
+    before=$(stray_packets)
     ping_start hosta 10.2.0.2
     watch_keys "$REKEY_SECONDS"
     ping_stop
-    echo "$PING_LOST $(($(early_packets) - early))" >"$LAB_TMP/rekey-losses.out"
+    echo "$PING_LOST $before $(stray_packets)" >"$LAB_TMP/rekey-losses.out"
     note "CHILD_SAs: $CHILD_SAS_SEEN, IKE_SAs: $IKE_SAS_SEEN"
     expect_equal "number of pings lost" "$PING_LOST" 0
     [ "$CHILD_SAS_SEEN" -ge "$CHILD_SAS_AT_LEAST" ] || fail "B had $CHILD_SAS_SEEN CHILD_SAs within $REKEY_SECONDS s: nobody renewed keys"
@@ -184,8 +187,9 @@ check_loss() {
 
 # --- Running them
 
-# Every ping that was lost came for a CHILD_SA whose keys B did not have yet.
-answered_early() { awk '{ exit !($1 > 0 && $1 <= $2) }' "$LAB_TMP/rekey-losses.out" 2>/dev/null; }
+# Every ping that was lost came for a CHILD_SA whose keys B did not have yet; for one that was deleted already.
+answered_early() { awk '{ exit !($1 > 0 && $1 <= $4 - $2) }' "$LAB_TMP/rekey-losses.out" 2>/dev/null; }
+sent_late() { awk '{ exit !($1 > 0 && $1 <= $5 - $3) }' "$LAB_TMP/rekey-losses.out" 2>/dev/null; }
 
 # The limit of a peer that failed a check here, with where it is described, if that is what was seen; nothing if it must pass.
 known_fault() { # CHECK
@@ -196,6 +200,8 @@ known_fault() { # CHECK
         ! follows_not || echo "libreswan goes on sending ESP to our old port: libreswan#1645" ;;
     libreswan:responder:*:rekey | openiked:responder:*:rekey)
         ! answered_early || echo "sends on a new CHILD_SA before we can have its answer, as RFC 7296 §2.8 permits at the cost of packets" ;;
+    openiked:initiator:*:rekey)
+        ! sent_late || echo "deletes the old CHILD_SA before it sends on the new one, and forgets it before we have answered" ;;
     esac
 }
 
