@@ -22,6 +22,8 @@ esac
 LONG_LIVES="40 100"
 B_SITES=a
 ESP_PROPOSAL=aes128gcm16-x25519
+# strongSwan keeps the inbound half of what was rekeyed for five seconds: longer than the short lifetimes.
+B_CHARON="delete_rekeyed_delay = 1"
 
 # What B's configuration says besides, from LIFE_CHILD and LIFE_IKE. Who begins renews keys first: if that is the peer, Culvert has
 # its defaults, which are hours, and verify_rekey; if it is Culvert, the peer's lifetimes are longer. The daemon in B's place, when
