@@ -171,7 +171,8 @@ check_culvertd_killed() {
     back_within "$(recovery_time)" "culvertd was killed"
 }
 
-# Two minutes in which every fifth packet of either direction is lost. Of the pings, 64 % are answered when all else is well.
+# Two minutes in which every fifth packet of either direction is lost. Of the pings, 64 % are answered when all else is well: once in
+# 150,000 runs fewer than half are, and once in 80,000 more than fifteen in a row are not.
 check_loss() {
     in_ns inet tc qdisc add dev nat root netem loss 20%
     in_ns inet tc qdisc add dev gwb root netem loss 20%
@@ -180,7 +181,8 @@ check_loss() {
     ping_stop
     in_ns inet tc qdisc del dev nat root
     in_ns inet tc qdisc del dev gwb root
-    [ $((PING_LOST * 100)) -le $((PING_SENT * 55)) ] || fail "of $PING_SENT pings $PING_LOST were lost, which the path did not do alone"
+    [ $((PING_LOST * 2)) -le "$PING_SENT" ] || fail "of $PING_SENT pings $PING_LOST were lost, which the path did not do alone"
+    [ "$PING_GAP" -le 15 ] || fail "$PING_GAP pings in a row were lost, which the path did not do alone"
     wait_until "$(recovery_time)" "pings pass both ways after the loss" tunnel_works
     ping_through hosta 10.2.0.2 10
     ping_through hostb 10.1.0.2 10
