@@ -14,6 +14,8 @@ package struct IKELimits: Hashable, Sendable {
     package var ikeSAs = 50_000
     /// CHILD_SAs of one IKE_SA; when full, NO_ADDITIONAL_SAS.
     package var childSAsPerIKESA = 64
+    /// Addresses of one peer (RFC 4555 §3.6); the rest of a longer list is ignored.
+    package var peerAddresses = 16
     /// Fragments of one message (RFC 7383 §2.6); a message of more is dropped.
     package var fragmentsPerMessage = 64
     /// Bytes of one reassembled message; a longer one is dropped.

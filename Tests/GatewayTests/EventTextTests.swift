@@ -83,6 +83,26 @@ import Testing
                     + "(aes128gcm16-prfsha256-x25519, the peer is behind a NAT)"))
     }
 
+    @Test func `a path's line says whose end moved`() {
+        let old = Values.path()
+        let line = { (to: Path) in EventText.line(for: .pathChanged(Values.label, from: old, to: to)).text }
+        #expect(
+            line(Values.path(remotePort: 40_000)).hasSuffix(
+                "peer moved from \(old.remote) to \(Endpoint(Values.peer, 40_000)) (seen in IKE)"))
+        var ours = old
+        ours.local.port = 4_501
+        #expect(line(ours).hasSuffix("we moved from \(old.local) to \(ours.local)"))
+        var both = ours
+        both.remote.port = 40_000
+        #expect(
+            line(both).hasSuffix(
+                "path moved from \(old.local) and \(old.remote) to \(both.local) and \(both.remote)"))
+        var form = old
+        form.usesUDPEncapsulation = false
+        form.isRemoteBehindNAT = false
+        #expect(line(form).hasSuffix("ESP travels bare from now on (no NAT)"))
+    }
+
     @Test func `a mismatch's line has both offers and the cure`() {
         let mismatch = Mismatch(
             .ikeProposal, ours: ["aes256-sha256-modp2048"], theirs: ["aes128-sha1-modp1024"],

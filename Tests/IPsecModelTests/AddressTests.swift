@@ -20,6 +20,15 @@ import Testing
         #expect(IPAddress(bytes: [UInt8](repeating: 1, count: count)) == nil)
     }
 
+    @Test(arguments: [
+        ("fe80::1", true), ("febf:ffff::1", true), ("fe7f::1", false), ("fec0::1", false),
+        ("2001:db8::1", false),
+        ("169.254.0.1", false),
+    ])
+    func `addresses of one link are those of fe80 with ten bits`(text: String, isLinkLocal: Bool) throws {
+        #expect(try #require(IPAddress(text)).isLinkLocal == isLinkLocal)
+    }
+
     @Test func `addresses sort by number, all IPv4 before all IPv6`() throws {
         let texts = ["0.0.0.0", "9.255.255.255", "10.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::"]
         let addresses = try texts.map { try #require(IPAddress($0)) }

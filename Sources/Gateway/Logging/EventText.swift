@@ -89,9 +89,18 @@ enum EventText {
     }
 
     private static func moved(_ from: Path, _ to: Path) -> String {
+        if from.remote == to.remote {
+            guard from.local != to.local else {
+                let form = to.usesUDPEncapsulation ? "in UDP" : "bare"
+                return "ESP travels \(form) from now on (\(self.nat(to)))"
+            }
+            return "we moved from \(from.local) to \(to.local)"
+        }
         let evidence = to.confirmedBy == .esp ? "seen in ESP" : "seen in IKE"
-        let local = from.local == to.local ? "" : ", and reaches us at \(to.local)"
-        return "peer moved from \(from.remote) to \(to.remote)\(local) (\(evidence))"
+        guard from.local == to.local else {
+            return "path moved from \(from.local) and \(from.remote) to \(to.local) and \(to.remote)"
+        }
+        return "peer moved from \(from.remote) to \(to.remote) (\(evidence))"
     }
 
     private static func nat(_ path: Path) -> String {

@@ -111,8 +111,9 @@ struct FailureMemory {
         case .peerDead, .lostByPeer:
             self.add(Failure(at: now, stage: "liveness", reason: reason.text), label)
         case .expired: self.add(Failure(at: now, stage: "lifetime", reason: reason.text), label)
+        case .addressLost: self.add(Failure(at: now, stage: "path", reason: reason.text), label)
         case .lostByDataPlane: self.add(Failure(at: now, stage: "kernel", reason: reason.text), label)
-        case .failed:
+        case .failed, .wrongCookie:
             // What came before in the same moment says it better.
             if let name = label.connection, self.byConnection[name]?.at == now { return }
             self.add(Failure(at: now, stage: "IKE_SA", reason: reason.text), label)

@@ -135,7 +135,8 @@ extension IKESA {
             sharedSecret: ingredients.sharedSecret)
         let rekey = self.context.jittered(configuration.lifetime.rekey, by: configuration.lifetime.jitter)
         let spec = ChildSASpec(
-            reqid: requested.reqid, inboundSPI: inboundSPI, outboundSPI: agreed.outboundSPI, path: self.path,
+            reqid: requested.reqid, inboundSPI: inboundSPI, outboundSPI: agreed.outboundSPI,
+            path: self.mobility.heldPath ?? self.path,
             suite: agreed.suite, inboundKeys: keys.fromAnswerer, outboundKeys: keys.fromRequester,
             localSelectors: agreed.selectors.local, remoteSelectors: agreed.selectors.remote,
             ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),

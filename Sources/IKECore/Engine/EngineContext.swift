@@ -22,6 +22,12 @@ final class EngineContext {
     var suspiciousUntil = Instant.origin
     /// Holds down how much an unauthenticated peer can make us log.
     var complaints = CourtesyBudget(perSecond: 10)
+    /// This host's addresses, as far as the driver has told.
+    var ownAddresses: Set<IPAddress> = []
+    /// Our SPI of the IKE_SA that each search for a way to its peer is for.
+    private var pathSearches: [UInt64: IKESPI] = [:]
+    /// Counted down, so that none is one of `ConnectionKeeper`.
+    private var nextPathSearch = UInt64.max
     private var lastRequestID: UInt64 = 0
     private var lastUniqueID: UInt64 = 0
 
@@ -68,6 +74,16 @@ final class EngineContext {
     func takeWaiting(requestID: UInt64) -> Waiter? {
         self.waiting.removeValue(forKey: requestID)
     }
+
+    /// A fresh ID for a search for a way to the peer of `ikeSA`.
+    func makePathSearch(for ikeSA: IKESA) -> UInt64 {
+        defer { self.nextPathSearch &-= 1 }
+        self.pathSearches[self.nextPathSearch] = ikeSA.localSPI
+        return self.nextPathSearch
+    }
+
+    /// Which IKE_SA the search is for, once; nil if it is none of these.
+    func takePathSearch(_ searchID: UInt64) -> IKESPI? { self.pathSearches.removeValue(forKey: searchID) }
 
     /// How many answers of the data plane are waited for.
     var waitingCount: Int { self.waiting.count }

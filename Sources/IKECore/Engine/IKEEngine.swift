@@ -50,7 +50,8 @@ package final class IKEEngine {
             turn.outbox.append(.answer(commandID: commandID, answer))
         case .configuration(let configuration): self.configure(configuration, &turn)
         case .started: self.startConnections(&turn)
-        case .addresses(let searchID, let pairs): self.begin(searchID: searchID, pairs, &turn)
+        case .addresses(let searchID, let pairs): self.found(searchID, pairs, &turn)
+        case .addressesChanged(let addresses): self.reconsiderPaths(addresses, &turn)
         }
         self.settle(&turn)
         outbox = turn.outbox

@@ -74,6 +74,10 @@ package enum EndReason: Hashable, Sendable {
     case childless
     /// The peer does not have it any more.
     case unknownToPeer
+    /// Our address is gone, and the peer does not follow us to another.
+    case addressLost
+    /// The peer's answer had another COOKIE2 than our request (RFC 4555 §3.7).
+    case wrongCookie
 
     /// What `child` asks for after this end; nil if it is an operator's wish, or something else stands in its place.
     func action(for child: ChildConfiguration) -> ChildAction? {
@@ -81,7 +85,8 @@ package enum EndReason: Hashable, Sendable {
         case .deletedByPeer: return child.closeAction ?? child.startAction
         case .peerDead, .lostByPeer: return child.livenessAction ?? child.startAction
         case .terminated, .rekeyed, .replaced, .configurationChanged: return nil
-        case .expired, .failed, .lostByDataPlane, .childless, .unknownToPeer: return child.startAction
+        case .expired, .failed, .lostByDataPlane, .childless, .unknownToPeer, .addressLost, .wrongCookie:
+            return child.startAction
         }
     }
 
@@ -100,6 +105,8 @@ package enum EndReason: Hashable, Sendable {
         case .lostByDataPlane: return "lost by the data plane"
         case .childless: return "the CHILD_SA that it was begun for has ended"
         case .unknownToPeer: return "the peer does not have it any more"
+        case .addressLost: return "our address is gone, and the peer does not speak MOBIKE"
+        case .wrongCookie: return "the peer's answer has another COOKIE2 than our request"
         }
     }
 }

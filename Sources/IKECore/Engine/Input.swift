@@ -82,6 +82,9 @@ package enum Input: Sendable {
     case configuration(GatewayConfiguration)
     /// Packets can come and go: what starts by itself does so now.
     case started
-    /// Addresses between which the connection of the search with this ID may be begun, the preferred first.
+    /// Ways that the search with this ID has found: addresses between which its connection may be begun, or its IKE_SA go
+    /// on, the preferred first.
     case addresses(searchID: UInt64, [AddressPair])
+    /// This host has these addresses now, or another of its routes has changed. Also before anything else.
+    case addressesChanged([IPAddress])
 }

@@ -23,6 +23,8 @@ enum PeerFault: Error, Hashable {
     case childSANotFound(ESPSPI)
     /// Not the peer that it says it is, or not one that may connect.
     case authenticationFailed
+    /// A NAT has changed addresses, which the peer does not want (RFC 4555 §3.9).
+    case unexpectedNATDetected
 
     /// The notify to answer with.
     var notify: NotifyPayload {
@@ -41,13 +43,14 @@ enum PeerFault: Error, Hashable {
         case .childSANotFound(let spi):
             return NotifyPayload(protocolID: .esp, spi: spi.bytes, type: .childSANotFound)
         case .authenticationFailed: return NotifyPayload(.authenticationFailed)
+        case .unexpectedNATDetected: return NotifyPayload(.unexpectedNATDetected)
         }
     }
 
     /// True if the IKE_SA ends with the answer (RFC 7296 §2.21.2, §2.21.3).
     var isFatal: Bool {
         switch self {
-        case .invalidSyntax, .authenticationFailed: return true
+        case .invalidSyntax, .authenticationFailed, .unexpectedNATDetected: return true
         case .unsupportedCriticalPayload, .noProposalChosen, .invalidKEPayload, .tsUnacceptable,
             .noAdditionalSAs, .temporaryFailure, .childSANotFound:
             return false

@@ -109,7 +109,7 @@ extension IKESA {
         let rekey = self.context.jittered(configuration.lifetime.rekey, by: configuration.lifetime.jitter)
         var spec = ChildSASpec(
             reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
-            path: self.path,
+            path: self.mobility.heldPath ?? self.path,
             suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
             localSelectors: negotiated.selectors.local, remoteSelectors: negotiated.selectors.remote,
             ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),

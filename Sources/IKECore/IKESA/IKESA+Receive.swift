@@ -126,7 +126,14 @@ extension IKESA {
             // The CHILD_SA of our IKE_AUTH first: it belongs to this IKE_SA, and its policies may be the same.
             guard self.requestedChild?.purpose != .first else { return .fault(.temporaryFailure) }
             return self.processCreateChildSA(message, &turn)
-        case (.standby, .informational): return self.processInformational(message, &turn)
+        case (.standby, .informational):
+            guard message.payloads.notify(.updateSAAddresses) == nil else {
+                // There is nothing yet that could move: the peer will ask again.
+                self.context.counters.drop(.wrongExchange)
+                self.answers.abandoned()
+                return .pending
+            }
+            return self.processInformational(message, &turn)
         case (.standby, .createChildSA):
             // It is not decided yet whether it takes over.
             return .fault(.temporaryFailure)
@@ -192,7 +199,10 @@ extension IKESA {
             return
         }
         switch request {
-        case .liveness, .presentToken: break
+        case .liveness: self.compareMapping(message, &turn)
+        case .announceAddresses, .presentToken: break
+        case .updateAddresses: self.finishUpdate(message, &turn)
+        case .checkAddress: self.finishCheck(message, &turn)
         case .deleteIKESA, .refuse: self.phase = .gone
         case .authenticate: self.finishAuthentication(message, &turn)
         case .deleteChildren(let spis): self.forgetDeletedChildren(spis, &turn)

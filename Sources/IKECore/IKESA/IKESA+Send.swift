@@ -72,7 +72,8 @@ extension IKESA {
     /// Nil if it cannot be made any more.
     private func payloads(of request: OwnRequest, _ turn: inout Turn) -> [Payload]? {
         switch request {
-        case .liveness: return []
+        case .liveness, .updateAddresses, .checkAddress, .announceAddresses:
+            return self.mobilityPayloads(of: request, &turn)
         case .presentToken: return self.ownToken(&turn)
         case .deleteIKESA: return [.delete(.ikeSA)]
         case .deleteChildren(let spis): return [.delete(DeletePayload(esp: spis))]

@@ -56,6 +56,7 @@ extension IKESA {
             let exchange = self.requests.outstanding?.request.exchange ?? .informational
             turn.event(.retransmitted(self.label, exchange, transmission: transmissions))
             self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
+            if transmissions >= Mobility.patience { self.tryOtherAddress(&turn) }
         case .giveUp(.deleteIKESA), .giveUp(.refuse): self.phase = .gone
         case .giveUp(.authenticate): self.fail(.noAnswer, &turn)
         case .giveUp: self.end(.peerDead, &turn)

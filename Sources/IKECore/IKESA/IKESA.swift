@@ -46,6 +46,10 @@ final class IKESA {
     var pathChanges: UInt64 = 0
     /// A move that the data plane works on.
     @Boxed var pendingMove: PendingMove?
+    /// What both sides may do about addresses, and what is under way.
+    var mobility = Mobility()
+    /// What it was rekeyed to, once that has taken over.
+    weak var heir: IKESA?
 
     /// Seals and opens the Encrypted payload.
     var protection: MessageProtection
@@ -221,7 +225,7 @@ final class IKESA {
         let rekeyCount: UInt64
     }
 
-    /// A change of the path, for `culvert sa show`.
+    /// A change of the path, for `culvert sa show`: of the peer's end, or else of ours.
     struct PathChange: Hashable {
         let at: Instant
         let from: Endpoint
@@ -254,13 +258,22 @@ final class IKESA {
         case presentToken
         /// An error notify and DELETE of the IKE_SA: the peer believes that it stands (RFC 7296 §2.21.2).
         case refuse(NotifyType)
+        /// UPDATE_SA_ADDRESSES (RFC 4555 §3.5).
+        case updateAddresses
+        /// COOKIE2, to see whether the peer is at its new address (RFC 4555 §3.7).
+        case checkAddress
+        /// The list of our further addresses, from where we are now (RFC 4555 §3.6).
+        case announceAddresses
 
         /// The exchange that it begins.
         var exchange: ExchangeType {
             switch self {
             case .authenticate: return .ikeAuth
             case .createChild, .rekeyIKESA: return .createChildSA
-            case .liveness, .deleteIKESA, .deleteChildren, .presentToken, .refuse: return .informational
+            case .liveness, .deleteIKESA, .deleteChildren, .presentToken, .refuse, .updateAddresses,
+                .checkAddress,
+                .announceAddresses:
+                return .informational
             }
         }
     }

@@ -62,6 +62,8 @@ struct PendingMove {
     let target: Path
     /// The inbound SPIs of the CHILD_SAs that move.
     let children: [ESPSPI]
+    /// True if IKE takes the new path when the CHILD_SAs have; false if it has taken one already.
+    var leadsIKE: Bool
     /// Those of them whose outbound half is to be activated when it is known where.
     var activations: [ESPSPI] = []
 }

@@ -1,7 +1,7 @@
 internal import IKEWire
 internal import IPsecModel
 
-// INFORMATIONAL asked by the peer (RFC 7296 §1.4): liveness, DELETE, notifies.
+// INFORMATIONAL asked by the peer (RFC 7296 §1.4): liveness, DELETE, notifies, and what MOBIKE asks by it.
 extension IKESA {
     func processInformational(_ message: AuthenticatedMessage, _ turn: inout Turn) -> Outcome {
         // One line for a message, however many notifies it holds.
@@ -13,13 +13,14 @@ extension IKESA {
             return .lastWords([], .failed(.authenticationFailed))
         }
         self.takeToken(message.payloads, &turn)
+        let mobility = self.answerMobility(message, &turn)
         let deletes = message.payloads.deletes
         if deletes.contains(where: { $0.protocolID == .ike }) {
-            if self.giveWayToDelete(&turn) { return .payloads([]) }
+            if self.giveWayToDelete(&turn) { return .payloads(mobility) }
             // The CHILD_SAs go with it, without a DELETE each (RFC 7296 §1.4.1).
-            return .lastWords([], .deletedByPeer)
+            return .lastWords(mobility, .deletedByPeer)
         }
         let ended = deletes.flatMap(\.espSPIs).compactMap { self.peerDeletedChild(outboundSPI: $0, &turn) }
-        return .payloads(ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))])
+        return .payloads(mobility + (ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))]))
     }
 }

@@ -25,6 +25,12 @@ extension IKESA {
         _ message: AuthenticatedMessage, _ halfOpen: HalfOpen, _ turn: inout Turn
     ) -> Outcome {
         guard let identity = message.payloads.idInitiator else { return .fault(.invalidSyntax) }
+        if let notify = message.payloads.notify(.noNATsAllowed),
+            !notify.allows(from: message.arrival.source, to: message.arrival.destination)
+        {
+            // The peer wants no NAT on the way, and there is one (RFC 4555 §3.9).
+            return .fault(.unexpectedNATDetected)
+        }
         guard let authentication = message.payloads.authentication else {
             // Without AUTH the peer asks for EAP (RFC 7296 §2.16), which no connection of ours allows.
             return self.refuseMethod(identity.identity, offered: "EAP", message.arrival, &turn)
@@ -41,7 +47,9 @@ extension IKESA {
         }
         self.establish(verified, peer: identity.identity, &turn)
         self.takeToken(message.payloads, &turn)
-        let prefix = verified.answer + self.ownToken(&turn)
+        self.noteMobility(in: message.payloads)
+        let mobility = self.mobility.isAgreed ? self.mobilityOffer : []
+        let prefix = verified.answer + self.ownToken(&turn) + mobility
         return self.beginFirstChild(message, halfOpen, prefix: prefix, &turn)
     }
 

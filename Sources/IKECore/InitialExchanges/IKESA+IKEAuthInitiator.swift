@@ -63,7 +63,7 @@ extension IKESA {
             let authentication = AuthenticationPayload(
                 method: .sharedKeyMessageIntegrityCode, data: proof.publicBytes)
             return payloads + [.authentication(authentication)] + self.ownToken(&turn)
-                + self.childOffer(requested, spi: spi)
+                + self.childOffer(requested, spi: spi) + self.mobilityOffer
         } catch {
             turn.event(.cryptoFailed(self.label, error))
             self.fail(.ownFault, &turn)
@@ -136,6 +136,7 @@ extension IKESA {
             try self.verify(identity, authentication, initiating)
             self.establish(identity.identity, begunAt: initiating.begunAt, &turn)
             self.takeToken(payloads, &turn)
+            self.noteMobility(in: payloads)
             try self.installFirstChild(payloads, initiating, &turn)
         } catch {
             guard case .initiating = self.phase else { return self.failFirstChild(error, &turn) }

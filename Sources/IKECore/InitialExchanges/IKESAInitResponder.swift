@@ -199,7 +199,7 @@ struct IKESAInitResponder {
             usesUDPEncapsulation: finding.isNATPresent
                 || (finding.isSupported && choice.connection.forcesEncapsulation),
             confirmedAt: now)
-        return IKESA(
+        let ikeSA = IKESA(
             context: self.context,
             birth: IKESA.Birth(
                 initiatorSPI: initiatorSPI, responderSPI: spi, isOriginalInitiator: false, keys: keys,
@@ -211,6 +211,8 @@ struct IKESAInitResponder {
                     responderNonce: nonce, offered: request.proposals, natFinding: finding,
                     deadline: now.advanced(by: self.context.limits.halfOpenLifetime))),
             path: path, now: now)
+        ikeSA.mobility.detectsNATs = finding.isSupported
+        return ikeSA
     }
 
     /// SAr1, KEr, Nr, and notifies.

@@ -235,26 +235,29 @@ final class Initiation {
         let agreesToFragments =
             self.connection.fragmentation
             && payloads.notifies.contains { $0.type == .fragmentationSupported }
-        return .keyed(
-            IKESA(
-                context: self.context,
-                birth: IKESA.Birth(
-                    uniqueID: self.uniqueID, initiatorSPI: self.spi, responderSPI: responderSPI,
-                    isOriginalInitiator: true, keys: keys, initialKey: nil,
-                    fragmentationAgreed: agreesToFragments, firstAnswerID: 0, firstRequestID: 1),
-                connection: self.connection,
-                phase: .initiating(
-                    IKESA.Initiating(
-                        request: self.octets, response: message.octets, initiatorNonce: self.nonce,
-                        responderNonce: nonce, begunAt: self.begunAt)),
-                path: self.path(finding, now: now), now: now))
+        let ikeSA = IKESA(
+            context: self.context,
+            birth: IKESA.Birth(
+                uniqueID: self.uniqueID, initiatorSPI: self.spi, responderSPI: responderSPI,
+                isOriginalInitiator: true, keys: keys, initialKey: nil,
+                fragmentationAgreed: agreesToFragments, firstAnswerID: 0, firstRequestID: 1),
+            connection: self.connection,
+            phase: .initiating(
+                IKESA.Initiating(
+                    request: self.octets, response: message.octets, initiatorNonce: self.nonce,
+                    responderNonce: nonce, begunAt: self.begunAt)),
+            path: self.path(finding, now: now), now: now)
+        ikeSA.mobility.detectsNATs = finding.isSupported
+        return .keyed(ikeSA)
     }
 
-    /// With a NAT on the way, everything goes on at port 4500 (RFC 7296 §2.23).
+    /// With a NAT on the way, everything goes on at port 4500 (RFC 7296 §2.23). With MOBIKE it does so without one as well: a
+    /// later path may have one (RFC 4555 §3.3).
     private func path(_ finding: NATDetection.Finding, now: Instant) -> Path {
         let isEncapsulated =
             finding.isNATPresent || (finding.isSupported && self.connection.forcesEncapsulation)
-        let port = isEncapsulated ? IKEPort.natTraversal : IKEPort.ike
+        let movesPort = isEncapsulated || (finding.isSupported && self.connection.mobike)
+        let port = movesPort ? IKEPort.natTraversal : IKEPort.ike
         return Path(
             local: Endpoint(self.local.address, port), remote: Endpoint(self.remote.address, port),
             isLocalBehindNAT: finding.isLocalBehindNAT, isRemoteBehindNAT: finding.isRemoteBehindNAT,

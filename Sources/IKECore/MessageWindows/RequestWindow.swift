@@ -63,6 +63,23 @@ struct RequestWindow<Request> {
         return true
     }
 
+    /// Requests that wait for their turn.
+    var queued: [Request] { self.queue }
+
+    /// Puts a request in line before all others, however long the line is.
+    mutating func enqueueFirst(_ request: Request) {
+        self.queue.insert(request, at: 0)
+    }
+
+    /// What is outstanding goes by another way from now on, so its tries count anew: what to send at once; nil if nothing is.
+    mutating func restart(now: Instant) -> [[UInt8]]? {
+        guard case .waiting(var outstanding) = self.state, let first = self.schedule.first else { return nil }
+        outstanding.transmissions = 1
+        outstanding.retryAt = now.advanced(by: first)
+        self.state = .waiting(outstanding)
+        return outstanding.datagrams
+    }
+
     /// Takes all queued requests back.
     mutating func clearQueue() {
         self.queue.removeAll()

@@ -22,6 +22,9 @@ extension IKESA {
                 self.path.confirmedBy = .ike
                 return
             }
+            // With MOBIKE only UPDATE_SA_ADDRESSES says where the peer is, and ESP (RFC 4555 §3.8): anything else may be a
+            // trial of another path.
+            guard !self.mobility.isAgreed else { return }
             self.peerSeen(at: arrival.source, by: .ike, &turn)
         // Its path is that of the IKE_SA which it comes from.
         case .standby, .gone: return
@@ -37,7 +40,7 @@ extension IKESA {
         guard self.path.isRemoteBehindNAT, remote != self.path.remote else { return }
         guard remote.address.family == self.path.remote.address.family else { return }
         // One move at a time: the next packet from there begins the next, if it is still needed.
-        guard self.pendingMove == nil else { return }
+        guard self.pendingMove == nil, self.mobility.heldPath == nil else { return }
         var target = self.path
         target.remote = remote
         target.confirmedAt = turn.now
@@ -54,7 +57,7 @@ extension IKESA {
         }
         let requestID = self.context.makeRequestID(for: self)
         self.pendingMove = PendingMove(
-            requestID: requestID, target: target, children: moving.map(\.spec.inboundSPI))
+            requestID: requestID, target: target, children: moving.map(\.spec.inboundSPI), leadsIKE: true)
         turn.ask(.move(moving.map(\.spec), to: target), requestID: requestID)
     }
 
@@ -67,34 +70,48 @@ extension IKESA {
             // to try at once would go on for ever.
             turn.event(.dataPlaneFailed(self.label, fault))
             for spi in move.activations { self.activateOutbound(spi, &turn) }
+            if !move.leadsIKE { self.abandonStragglers(of: move, &turn) }
             return
         }
         for spi in move.children { self.updateChild(spi) { $0.spec.path = move.target } }
-        self.take(move.target, &turn)
+        if move.leadsIKE { self.take(move.target, &turn) }
         for spi in move.activations { self.activateOutbound(spi, &turn) }
         self.moveStragglers(&turn)
     }
 
-    /// Moves CHILD_SAs that were installed on a path which is no longer the one.
+    /// IKE has moved and CHILD_SAs could not: either they try a newer path, or they end, since nothing would come through.
+    private func abandonStragglers(of move: PendingMove, _ turn: inout Turn) {
+        guard move.target.isSameWay(as: self.path) else {
+            self.moveStragglers(&turn)
+            return
+        }
+        for spi in move.children { self.deleteChild(spi, .lostByDataPlane, &turn) }
+    }
+
+    /// Moves CHILD_SAs that are on a path which is no longer the one, unless they have to wait.
     func moveStragglers(_ turn: inout Turn) {
-        guard self.pendingMove == nil else { return }
+        guard self.pendingMove == nil, self.mobility.heldPath == nil else { return }
         let stragglers = self.children.filter {
-            $0.state != .deleting && $0.spec.path.remote != self.path.remote
+            $0.state != .deleting && !$0.spec.path.isSameWay(as: self.path)
         }
         guard !stragglers.isEmpty else { return }
         let requestID = self.context.makeRequestID(for: self)
         self.pendingMove = PendingMove(
-            requestID: requestID, target: self.path, children: stragglers.map(\.spec.inboundSPI))
+            requestID: requestID, target: self.path, children: stragglers.map(\.spec.inboundSPI),
+            leadsIKE: false)
         turn.ask(.move(stragglers.map(\.spec), to: self.path), requestID: requestID)
     }
 
-    private func take(_ target: Path, _ turn: inout Turn) {
+    /// IKE goes this way from now on.
+    func take(_ target: Path, _ turn: inout Turn) {
         let old = self.path
-        guard target.remote != old.remote else { return }
         self.path = target
+        guard !target.isSameWay(as: old) else { return }
         self.pathChanges &+= 1
+        let isOurs = target.remote == old.remote
         self.lastPathChange = PathChange(
-            at: turn.now, from: old.remote, to: target.remote, evidence: target.confirmedBy)
+            at: turn.now, from: isOurs ? old.local : old.remote, to: isOurs ? target.local : target.remote,
+            evidence: target.confirmedBy)
         turn.event(.pathChanged(self.label, from: old, to: target))
     }
 }

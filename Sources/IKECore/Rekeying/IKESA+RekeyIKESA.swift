@@ -55,6 +55,8 @@ extension IKESA {
         guard self.requestedChild == nil, self.requestedSuccessor?.collision == nil else { return false }
         switch self.requests.outstanding?.request {
         case nil, .liveness?, .presentToken?, .rekeyIKESA?: return true
+        // Our addresses first: their answer belongs to this IKE_SA.
+        case .updateAddresses?, .checkAddress?, .announceAddresses?: return false
         case .deleteIKESA?, .deleteChildren?, .authenticate?, .refuse?, .createChild?: return false
         }
     }
@@ -112,6 +114,7 @@ extension IKESA {
                 establishedAt: established.establishedAt,
                 rekeyCount: established.rekeyCount + 1, now: turn.now))
         successor.inherit(from: self)
+        self.heir = successor
         self.context.touch(successor)
         for child in successor.children where child.state != .deleting {
             self.context.directory.setOwner(ofChild: child.spec, successor.localSPI)
@@ -149,5 +152,8 @@ extension IKESA {
         self.pathChanges = old.pathChanges
         self.keepalive = old.keepalive
         self.espWatch = old.espWatch
+        self.mobility = old.mobility
+        // Its hash has the old SPIs.
+        self.mobility.seenAs = nil
     }
 }

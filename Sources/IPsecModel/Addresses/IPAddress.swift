@@ -75,6 +75,14 @@ package enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// True for fe80::/10, which mean something on one link only.
+    package var isLinkLocal: Bool {
+        switch self {
+        case .v4: return false
+        case .v6(let address): return address.bits >> 118 == 0x3fa
+        }
+    }
+
     /// The address as a number.
     package var number: UInt128 {
         switch self {

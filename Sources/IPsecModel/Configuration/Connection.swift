@@ -173,6 +173,8 @@ package struct ConnectionConfiguration: Hashable, Sendable {
     package var remoteIdentity: IdentityPattern = .any
     /// Always encapsulate ESP in UDP (swanctl's `encap`).
     package var forcesEncapsulation = false
+    /// Follow changes of addresses by MOBIKE (RFC 4555), if the peer does too.
+    package var mobike = true
     /// Silence of the peer after which we ask whether it lives (RFC 7296 §2.4); nil means never.
     package var livenessDelay: Duration?
     /// What happens to an older IKE_SA of the same peer.

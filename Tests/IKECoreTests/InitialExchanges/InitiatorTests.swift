@@ -7,8 +7,9 @@ import Testing
 
 /// IKE_SA_INIT and IKE_AUTH that we begin (RFC 7296 §1.2).
 @Suite(.networkCapture) struct InitiatorTests {
-    @Test func `a connection that starts by itself stands and carries packets`() throws {
-        let pair = try Pair()
+    @Test(arguments: [false, true])
+    func `a connection that starts by itself stands and carries packets`(mobike: Bool) throws {
+        let pair = try Pair(a: { $0.connections[0].mobike = mobike })
         try pair.connect()
         let (a, b) = (
             try #require(pair.a.engine.snapshots.first), try #require(pair.b.engine.snapshots.first)
@@ -16,7 +17,9 @@ import Testing
         #expect(a.isOriginalInitiator && !b.isOriginalInitiator)
         #expect(a.peerIdentity == .fqdn("b.example.org") && b.peerIdentity == .fqdn("a.example.org"))
         #expect(a.label.connection == "site-b")
-        #expect(a.path.local.port == IKEPort.ike && !a.path.usesUDPEncapsulation)
+        // RFC 4555 §3.3: who speaks MOBIKE goes to 4500 even if there is no NAT.
+        #expect(a.path.local.port == (mobike ? IKEPort.natTraversal : IKEPort.ike))
+        #expect(!a.path.usesUDPEncapsulation)
         #expect(pair.pings())
         #expect(pair.attempts == 1 && pair.faults.isEmpty)
         pair.expectSound()

@@ -51,6 +51,34 @@ struct RequestWindowTests {
         #expect(window.outstanding?.messageID == 3)
     }
 
+    @Test func `waiting by another way is waiting anew, for the same answer`() throws {
+        var window = try self.waiting()
+        _ = window.deadlineReached(now: self.at(1))
+        #expect(window.outstanding?.transmissions == 2)
+        let datagrams = window.restart(now: self.at(2))
+        #expect(datagrams == [[1]])
+        #expect(window.outstanding?.transmissions == 1)
+        #expect(window.deadline == self.at(3))
+        let answered = window.receive(answerTo: 3)
+        #expect(answered == "a")
+    }
+
+    @Test func `idle has nothing to send by another way`() {
+        var window = RequestWindow<String>(first: 3, schedule: Self.schedule)
+        let datagrams = window.restart(now: self.at(2))
+        #expect(datagrams == nil)
+    }
+
+    @Test func `what is put before the line comes next`() throws {
+        var window = try self.waiting()
+        _ = window.enqueue("b")
+        window.enqueueFirst("c")
+        #expect(window.queued == ["c", "b"])
+        _ = window.receive(answerTo: 3)
+        let next = window.takeNext()
+        #expect(next?.request == "c")
+    }
+
     @Test func `an answer counts once`() throws {
         var window = try self.waiting()
         _ = window.receive(answerTo: 3)

@@ -11,7 +11,8 @@ package protocol HostObserver: AnyObject {
 
 /// A gateway: an engine with a kernel, driven as the daemon drives it.
 package final class EngineHost: SimHost {
-    package let addresses: [IPAddress]
+    /// Its addresses: `change(addresses:on:)` gives it others.
+    package private(set) var addresses: [IPAddress]
     /// The engine.
     package let engine: IKEEngine
     /// Its data plane.
@@ -33,6 +34,8 @@ package final class EngineHost: SimHost {
     /// True for a data plane that tells of ESP with an unknown SPI, as our own engine does and Linux does not.
     package var reportsUnknownSPIs = false
 
+    /// Packets that were to leave from an address which the host does not have.
+    package private(set) var homeless = 0
     /// How often the engine looked for addresses.
     package private(set) var searches = 0
     /// What names stand for.
@@ -91,11 +94,26 @@ package final class EngineHost: SimHost {
         self.feed(.dataPlaneEvent(event), on: net)
     }
 
+    /// The host has these addresses from now on, and its engine learns of it.
+    package func change(addresses: [IPAddress], on net: SimNet) {
+        self.addresses = addresses
+        self.feed(.addressesChanged(addresses), on: net)
+    }
+
+    /// Sends a packet, unless its source is no address of this host.
+    private func send(_ datagram: Datagram, on net: SimNet) {
+        guard self.addresses.contains(datagram.source.address) else {
+            self.homeless += 1
+            return
+        }
+        net.send(datagram, from: self)
+    }
+
     /// Sends an inner packet through the CHILD_SA of `reqid`.
     package func say(_ text: String, reqid: UInt32, on net: SimNet) {
         self.kernel.now = net.now
         guard let datagram = self.kernel.send(text, reqid: reqid, crypto: self.crypto) else { return }
-        net.send(datagram, from: self)
+        self.send(datagram, on: net)
     }
 
     /// An inner packet between these comes to the kernel, and no CHILD_SA has it: true if a trap holds it back, and tells.
@@ -140,7 +158,7 @@ package final class EngineHost: SimHost {
     private func perform(_ output: Output, on net: SimNet) {
         switch output {
         case .send(let bytes, let source, let destination):
-            net.send(Datagram(source: source, destination: destination, bytes: bytes), from: self)
+            self.send(Datagram(source: source, destination: destination, bytes: bytes), on: net)
         case .event(let event):
             if let observer { observer.noted(event, by: self) } else { self.events.append(event) }
         case .answer(let commandID, let answer): self.answers[commandID] = answer

@@ -74,6 +74,11 @@ package final class SimNet {
         }
     }
 
+    /// A host is behind other NATs from now on, or behind none.
+    package func move(_ host: any SimHost, behind nats: [SimNAT]) {
+        self.attachments = self.attachments.map { $0.host === host ? Attachment(host: host, nats: nats) : $0 }
+    }
+
     /// A host sends a packet.
     package func send(_ datagram: Datagram, from host: any SimHost) {
         var datagram = datagram

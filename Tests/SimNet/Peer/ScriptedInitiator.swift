@@ -231,7 +231,9 @@ package final class ScriptedInitiator: SimHost {
             }
         }
         if ikeSA.isDeleted, self.ikeSA == nil { self.children.removeAll() }
-        return ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))]
+        // RFC 4555 §3.7: COOKIE2 is copied as it is.
+        let cookies = payloads.notifies.filter { $0.type == .cookie2 }.map { Payload.notify($0) }
+        return cookies + (ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))])
     }
 
     /// Inbound SPIs that a DELETE of ours is under way for.
