@@ -66,7 +66,8 @@ let package = Package(
             "Gateway",
             [
                 "IPsecModel", "IKEWire", "IKECore", "GatewayConfig", "ConfigurationFiles",
-                "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "CryptoIPsecMB", "LinuxIO", "XFRM",
+                "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "CryptoIPsecMB", "LinuxIO", "Routing",
+                "XFRM",
                 "UserspaceESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -17,6 +17,7 @@ final class RunningGateway {
     private let plane: ChosenDataPlane
     private let log: EventLog
     private var poller: DescriptorPoller?
+    private var paths: PathWatch?
 
     /// Wires up what was started.
     init(_ startup: Startup, eventLoop: any EventLoop, log: EventLog) {
@@ -64,9 +65,24 @@ final class RunningGateway {
                 try plane.start()
             case .given: break
             }
+            try self.watchPaths(by: poller)
         } catch {
             throw StartupError("cannot watch sockets: \(error)")
         }
+    }
+
+    /// Without it we work as long as our addresses stay.
+    private func watchPaths(by poller: DescriptorPoller) throws(IOFault) {
+        do throws(KernelFault) {
+            self.paths = try PathWatch(self.loop)
+        } catch {
+            self.log.warning("changes of this host's addresses will not be noticed: \(error)")
+        }
+        let bound = NIOLoopBound(self, eventLoop: self.loop.eventLoop)
+        try self.paths?.withDescriptor { descriptor throws(IOFault) in
+            try self.watch(descriptor, by: poller) { bound.value.paths?.drain() }
+        }
+        self.paths?.tell()
     }
 
     /// Begins the connections that start by themselves.
@@ -154,6 +170,7 @@ final class RunningGateway {
     /// Lets nothing in any more, and takes everything out of the data plane.
     func stop() {
         self.poller?.stop()
+        self.paths?.stop()
         self.loop.stop()
         do throws(KernelFault) {
             try self.plane.plane.removeEverything()

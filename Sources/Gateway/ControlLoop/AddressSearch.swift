@@ -34,6 +34,8 @@ struct AddressSearch: Sendable {
 
     private func source(to remote: IPAddress) -> IPAddress? {
         let usual = Host.sourceAddress(to: remote, mark: self.mark)
+        // The kernel takes an address of the link where it has no better one, and no answer comes back to that.
+        if let usual, usual.isLinkLocal, !remote.isLinkLocal { return nil }
         if let usual, self.local.contains(where: { $0.matches(usual) }) { return usual }
         for case .range(let range) in self.local
         where range.first == range.last && range.first.family == remote.family {

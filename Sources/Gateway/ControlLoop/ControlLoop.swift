@@ -75,6 +75,11 @@ final class ControlLoop {
         self.handle(.dataPlaneEvent(event))
     }
 
+    /// This host has these addresses now, or another way to somebody.
+    func receive(addresses: [IPAddress]) {
+        self.handle(.addressesChanged(addresses))
+    }
+
     /// A new configuration is in force.
     func configure(_ configuration: GatewayConfiguration) {
         self.failures.keep(only: Set(configuration.connections.map(\.name)))
