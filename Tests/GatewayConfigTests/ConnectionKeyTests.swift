@@ -22,7 +22,8 @@ struct ConnectionKeyTests {
     }
 
     @Test(arguments: [
-        "version = 0", "version = 2", "mobike = no", "reauth_time = 0", "reauth_time = 0s", "aggressive = no",
+        "version = 0", "version = 2", "mobike = yes", "reauth_time = 0", "reauth_time = 0s",
+        "aggressive = no",
         "pull = yes", "dscp = 000000", "childless = never", "send_cert = never", "send_certreq = no",
         "ppk_required = no", "if_id_in = 0", "if_id_out = 0x0", "mediation = false", "keyingtries = 1",
         "keyingtries = 0",
@@ -44,10 +45,6 @@ struct ConnectionKeyTests {
             "remote_port takes only 500 and 4500; other ports are not implemented yet"
         ),
         ("remote_port = 70000", "2:15: error", "'70000' is out of range: 0 to 65535"),
-        (
-            "mobike = yes", "2:1: warning",
-            "'mobike' is not implemented yet; a peer's new address is followed as RFC 7296 §2.23 says"
-        ),
         ("mobike = maybe", "2:10: error", "'maybe' is neither yes nor no"),
         (
             "reauth_time = 3h", "2:1: error",
@@ -138,6 +135,12 @@ struct ConnectionKeyTests {
     @Test(arguments: UniquenessPolicy.allCases)
     func `the uniqueness policies have swanctl's names`(_ policy: UniquenessPolicy) throws {
         #expect(try connection("unique = \(policy.rawValue)").uniqueness == policy)
+    }
+
+    @Test func `mobike is on unless it is switched off`() throws {
+        #expect(try connection("encap = yes").mobike)
+        #expect(try connection("mobike = yes").mobike)
+        #expect(try !connection("mobike = no").mobike)
     }
 
     @Test func `verify_rekey is on unless it is switched off`() throws {

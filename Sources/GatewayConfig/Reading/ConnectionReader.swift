@@ -98,6 +98,7 @@ enum ConnectionReader {
         _ reader: SectionReader, into connection: inout ConnectionConfiguration
     ) {
         connection.forcesEncapsulation = reader.read("encap", Scalar.boolean) ?? false
+        connection.mobike = reader.read("mobike", Scalar.boolean) ?? true
         let delay = reader.time("dpd_delay") ?? .zero
         connection.livenessDelay = delay == .zero ? nil : delay
         connection.verifiesRekeying = reader.read("verify_rekey", Scalar.boolean) ?? true

@@ -14,10 +14,7 @@ extension Schema {
             .read("remote_port"), .read("proposals"), .read("encap"), .read("dpd_delay"),
             .read("dpd_timeout"),
             .read("fragmentation"), .read("unique"), .read("rekey_time"), .read("over_time"),
-            .read("rand_time"), .read("keyingtries"), .read("verify_rekey"),
-            .warn(
-                "mobike", except: .no,
-                "is not implemented yet; a peer's new address is followed as RFC 7296 §2.23 says"),
+            .read("rand_time"), .read("keyingtries"), .read("verify_rekey"), .read("mobike"),
             .refuse(
                 "reauth_time", except: .zero,
                 "is not implemented yet; rekey_time renews the keys without an interruption"),
