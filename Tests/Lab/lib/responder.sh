@@ -11,7 +11,7 @@
 b_connection() { # NAME ID REMOTE_TS [REMOTE_ADDRS]
     cat <<CONF
     $1 {
-        local_addrs = $B_ADDRESS
+        local_addrs = ${B_LOCAL:-$B_ADDRESS}
         remote_addrs = ${4:-%any}
         version = 2
         proposals = ${B_IKE_PROPOSAL:-$IKE_PROPOSAL}

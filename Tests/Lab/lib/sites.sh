@@ -15,7 +15,7 @@ connections {
         local_addrs = $3
         remote_addrs = ${A_REMOTE:-$B_ADDRESS}
         version = 2
-        mobike = no
+        mobike = ${A_MOBIKE:-no}
         proposals = ${A_IKE_PROPOSAL:-$IKE_PROPOSAL}
         rekey_time = 0
         local { auth = psk
@@ -56,6 +56,45 @@ c_start() {
     CHARON_EXTRA=${A_CHARON:-} swan_config gwc
     peer_config gwc c.example.org 192.168.1.3 10.3.0.0/24 "$PSK_C" >"$SITE_DIR/gwc/swanctl.conf"
     swan_start gwc
+}
+
+# Culvert at site A, which is called.
+a_start_culvert() {
+    mkdir -p "$SITE_DIR/gwa"
+    {
+        printf 'retransmit_timeout = 1.0\nretransmit_base = 1.3\nretransmit_tries = 4\n'
+        [ "$B_DATA_PLANE" = auto ] || echo "data_plane = $B_DATA_PLANE"
+        cat <<CONF
+connections {
+    site-b {
+        proposals = $IKE_PROPOSAL
+        local { auth = psk
+            id = a.example.org }
+        remote { auth = psk
+            id = b.example.org }
+        children {
+            net {
+                local_ts = $A_LOCAL_TS
+                remote_ts = $A_REMOTE_TS
+                esp_proposals = $ESP_PROPOSAL
+            }
+        }
+    }
+}
+secrets {
+    ike-b {
+        id = b.example.org
+        secret = "$PSK_A"
+    }
+}
+CONF
+    } >"$SITE_DIR/gwa/culvert.conf"
+    chmod 600 "$SITE_DIR/gwa/culvert.conf"
+    ip netns exec gwa "$CULVERT_BIN/culvertd" --config "$SITE_DIR/gwa/culvert.conf" --socket "$SITE_DIR/gwa/culvert.sock" \
+        --log-level debug >>"$SITE_DIR/gwa/daemon.log" 2>&1 &
+    echo $! >"$SITE_DIR/gwa/pid"
+    track $!
+    wait_until 20 "culvertd at A is ready" grep -q "is ready" "$SITE_DIR/gwa/daemon.log"
 }
 
 a_initiate() { swan_initiate gwa site-b net || fail "A could not bring its tunnel up"; }

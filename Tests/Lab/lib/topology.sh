@@ -37,9 +37,10 @@ BATCH
     host_ns hosta 10.1.0
     host_ns hostc 10.3.0
     host_ns hostb 10.2.0
-    gateway_ns gwa 10.1.0.1 192.168.1.2/24 192.168.1.1 2001:db8:a::2/64 2001:db8:a::1
-    gateway_ns gwc 10.3.0.1 192.168.1.3/24 192.168.1.1 2001:db8:a::3/64 2001:db8:a::1
-    gateway_ns gwb 10.2.0.1 203.0.113.2/24 203.0.113.1 2001:db8:b::2/64 2001:db8:b::1
+    gateway_ns gwa 10.1.0.1
+    gateway_ns gwc 10.3.0.1
+    gateway_ns gwb 10.2.0.1
+    wan_restore
     nat_ns
     inet_ns
     nat_on
@@ -66,16 +67,29 @@ route add default via $2.1
 BATCH
 }
 
-gateway_ns() { # NAME LAN-ADDRESS WAN-ADDRESS ROUTER WAN-ADDRESS6 ROUTER6
+gateway_ns() { # NAME LAN-ADDRESS
     batch_in "$1" <<BATCH
 link set lo up
 link set lan up
 link set wan up
 addr add $2/24 dev lan
-addr add $3 dev wan
-route add default via $4
-addr add $5 dev wan nodad
-route add default via $6
+BATCH
+}
+
+# The gateways' addresses outside, and their routes, whatever there is.
+wan_restore() {
+    gateway_wan gwa 192.168.1.2/24 192.168.1.1 2001:db8:a::2/64 2001:db8:a::1
+    gateway_wan gwc 192.168.1.3/24 192.168.1.1 2001:db8:a::3/64 2001:db8:a::1
+    gateway_wan gwb 203.0.113.2/24 203.0.113.1 2001:db8:b::2/64 2001:db8:b::1
+}
+
+gateway_wan() { # NAME ADDRESS ROUTER ADDRESS6 ROUTER6
+    batch_in "$1" <<BATCH
+addr flush dev wan scope global
+addr add $2 dev wan
+route replace default via $3
+addr add $4 dev wan nodad
+route replace default via $5
 BATCH
 }
 
@@ -152,6 +166,16 @@ a_forwarded() {
     for port in 500 4500; do
         in_ns nat "$IPTABLES" -t nat -A PREROUTING -i wan -p udp --dport "$port" -j DNAT --to-destination 192.168.1.2
     done
+}
+
+# Gives a gateway another address outside in place of the one that it has, as another network would: the old one and all routes
+# by it go first.
+wan_address() { # NAMESPACE OLD/LENGTH NEW/LENGTH ROUTER
+    batch_in "$1" <<BATCH
+addr del $2 dev wan
+addr add $3 dev wan
+route add default via $4
+BATCH
 }
 
 # Cuts the path between the sites: packets vanish, nobody is told.
