@@ -183,7 +183,12 @@ extension IKESA {
         switch requested.purpose {
         case .first, .further: break
         case .rekeying(let old): self.retireChild(old, &turn)
-        case .superseding(let old): self.deleteChild(old, .unknownToPeer, &turn)
+        case .superseding(let old):
+            // What the lost one was to succeed has waited for the peer's DELETE, which will not come.
+            for predecessor in self.children where predecessor.state == .rekeyed(successor: old) {
+                self.deleteChild(predecessor.spec.inboundSPI, .rekeyed, &turn)
+            }
+            self.deleteChild(old, .unknownToPeer, &turn)
         }
         if requested.isUnwanted { self.deleteChild(child.spec.inboundSPI, .terminated, &turn) }
         if !self.agenda.hasChildrenToCreate { self.endReplaced(&turn) }

@@ -386,4 +386,28 @@ import Testing
         #expect(pair.agreedChildren == 0)
         pair.expectSound()
     }
+
+    /// Seen with a peer that dropped our answer to its rekeying, and then rekeyed the IKE_SA instead of asking again.
+    @Test func `a successor that the peer has lost takes its predecessor along`() throws {
+        let pair = try Pair()
+        try pair.connect()
+        // A's DELETE of the old CHILD_SA never comes.
+        pair.net.fate = { datagram in
+            // Behind the non-ESP marker, if there is one: exchange type and flags.
+            let bytes = datagram.bytes.dropFirst(datagram.source.port == IKEPort.natTraversal ? 22 : 18)
+            let isInformational = bytes.first == ExchangeType.informational.rawValue
+            let isRequest = (bytes.dropFirst().first ?? 0) & 0x20 == 0
+            let isFromA = pair.a.addresses.contains(datagram.source.address)
+            return isFromA && isInformational && isRequest ? .lose : .deliver
+        }
+        #expect(pair.command(.rekey(connection: "site-b", uniqueID: nil, child: "net"), of: pair.a))
+        pair.net.run(for: .seconds(1))
+        let ikeSA = try #require(pair.a.engine.context.directory.all.first)
+        #expect(pair.b.engine.snapshots.flatMap(\.children).count == 2)
+        ikeSA.children = []
+        #expect(pair.command(.rekey(connection: "site-a", uniqueID: nil, child: "net"), of: pair.b))
+        pair.net.run(for: .seconds(2))
+        #expect(pair.b.engine.snapshots.flatMap(\.children).count == 1)
+        #expect(pair.b.kernel.inbound.count == 1 && pair.b.kernel.violations.isEmpty)
+    }
 }
