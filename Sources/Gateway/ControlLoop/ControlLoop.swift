@@ -29,6 +29,8 @@ final class ControlLoop {
 
     private var timer: Scheduled<Void>?
     private var timerAt: Instant?
+    /// When it last went off.
+    private var lastTick: Instant?
     private var replies: [(requestID: UInt64, reply: DataPlaneReply)] = []
     private var answers: [UInt64: CommandAnswer] = [:]
     private var lastCommandID: UInt64 = 0
@@ -49,12 +51,11 @@ final class ControlLoop {
         self.log = log
     }
 
-    /// The timers of many IKE_SAs, whose spans are seconds, go off together: to wake up for each costs more than what it
-    /// does. Late, never early.
-    static func tick(for deadline: Instant) -> Instant {
-        let span: Int64 = 50_000_000
-        let late = deadline.nanoseconds % span
-        return late == 0 ? deadline : deadline.advanced(by: .nanoseconds(span - late))
+    /// When the timer goes off for `deadline`. The timers of many IKE_SAs, whose spans are seconds, go off together, 20 times a
+    /// second at most: to wake up for each costs more than what it does. Late, never early; and one by itself in time.
+    static func tick(for deadline: Instant, after last: Instant?) -> Instant {
+        guard let last else { return deadline }
+        return max(deadline, last.advanced(by: .milliseconds(50)))
     }
 
     /// The engine's clock: monotonic, in nanoseconds since the machine started.
@@ -169,7 +170,7 @@ final class ControlLoop {
     }
 
     private func schedule() {
-        let next = self.engine.nextDeadline.map(Self.tick(for:))
+        let next = self.engine.nextDeadline.map { Self.tick(for: $0, after: self.lastTick) }
         guard next != self.timerAt else { return }
         self.timer?.cancel()
         self.timer = nil
@@ -178,6 +179,7 @@ final class ControlLoop {
         let deadline = NIODeadline.uptimeNanoseconds(UInt64(clamping: next.nanoseconds))
         self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timerAt = nil
+            self.lastTick = Self.now()
             self.handle(.deadline)
         }
     }
