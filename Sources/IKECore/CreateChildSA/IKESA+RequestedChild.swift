@@ -180,8 +180,22 @@ extension IKESA {
         turn.event(
             .childSAInstalled(
                 self.label, child: child.name, child.spec, replacing: requested.replaces))
+        if requested.isDeletedByPeer {
+            // Its DELETE was answered when there was nothing to name in the answer yet. One that this was to succeed stays.
+            _ = self.peerDeletedChild(outboundSPI: child.spec.outboundSPI, &turn)
+        } else {
+            self.finishPredecessor(of: requested, &turn)
+        }
+        if requested.isUnwanted { self.deleteChild(child.spec.inboundSPI, .terminated, &turn) }
+        if !self.agenda.hasChildrenToCreate { self.endReplaced(&turn) }
+        // The path may have moved while the data plane was busy.
+        self.moveStragglers(&turn)
+    }
+
+    /// The CHILD_SA in whose place one was asked for is needed no more.
+    private func finishPredecessor(of requested: RequestedChild, _ turn: inout Turn) {
         switch requested.purpose {
-        case .first, .further: break
+        case .first, .further: return
         case .rekeying(let old): self.retireChild(old, &turn)
         case .superseding(let old):
             // What the lost one was to succeed has waited for the peer's DELETE, which will not come.
@@ -190,10 +204,6 @@ extension IKESA {
             }
             self.deleteChild(old, .unknownToPeer, &turn)
         }
-        if requested.isUnwanted { self.deleteChild(child.spec.inboundSPI, .terminated, &turn) }
-        if !self.agenda.hasChildrenToCreate { self.endReplaced(&turn) }
-        // The path may have moved while the data plane was busy.
-        self.moveStragglers(&turn)
     }
 
     private func giveUpRequestedChild(_ requested: RequestedChild, _ turn: inout Turn) {

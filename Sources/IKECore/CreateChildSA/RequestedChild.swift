@@ -49,6 +49,8 @@ struct RequestedChild {
     var collision: Collision?
     /// Halves that the peer deleted and we do not know: perhaps of what it has just made for us.
     var deletedUnknown: [ESPSPI] = []
+    /// True if the peer has deleted it before the data plane had installed it.
+    var isDeletedByPeer = false
     /// True if it ends as soon as it stands: an operator wants it no more.
     var isUnwanted = false
 

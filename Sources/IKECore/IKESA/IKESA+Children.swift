@@ -251,8 +251,13 @@ extension IKESA {
         return child.spec.inboundSPI
     }
 
-    /// Perhaps it is of the CHILD_SA that the peer has just made for us, and whose SPI we do not have yet.
+    /// Perhaps it is of the CHILD_SA that the peer has just made for us, and that the data plane still works on, or whose SPI
+    /// we do not have yet.
     private func noteUnknownDelete(_ spi: ESPSPI) {
+        if case .installing(let child) = self.requestedChild?.stage, child.spec.outboundSPI == spi {
+            self.requestedChild?.isDeletedByPeer = true
+            return
+        }
         guard let requested = self.requestedChild, requested.attempt != nil,
             requested.deletedUnknown.count < RequestedChild.deletedUnknownLimit
         else { return }

@@ -17,6 +17,8 @@ extension IKESA {
             return
         }
         self.requests.clearQueue()
+        // Nobody is left who could answer.
+        self.requests.abandonOutstanding()
         // What the peer made by a rekeying that crossed ours goes with it.
         if let collision = self.requestedSuccessor?.collision { collision.ikeSA.end(reason, &turn) }
         self.requestedSuccessor = nil

@@ -38,8 +38,14 @@ extension IKESA {
     /// Drops what cannot matter before any cipher runs.
     private func isWanted(_ header: IKEHeader) -> Bool {
         if header.flags.contains(.response) {
-            guard self.requests.outstanding?.messageID == header.messageID else {
+            guard let outstanding = self.requests.outstanding, outstanding.messageID == header.messageID
+            else {
                 self.context.counters.drop(.unexpectedResponse)
+                return false
+            }
+            // What answers another question answers none (RFC 7296 §2.1: a response is of its request's exchange).
+            guard outstanding.request.exchange == header.exchange else {
+                self.context.counters.drop(.wrongExchange)
                 return false
             }
             return true
@@ -60,10 +66,17 @@ extension IKESA {
         case .malformedInside:
             // Authenticated, so the peer itself sent nonsense: say so and end it (RFC 7296 §2.21.3).
             self.context.counters.drop(.malformed)
-            guard !header.flags.contains(.response), case .process = self.answers.receive(header.messageID)
+            guard !header.flags.contains(.response), self.answersRequests,
+                case .process = self.answers.receive(header.messageID)
             else { return }
             self.answer(.fault(.invalidSyntax), exchange: header.exchange, arrival, &turn)
         }
+    }
+
+    /// False if whatever the peer asks comes too early, or too late: it is not authenticated yet, or has been refused.
+    private var answersRequests: Bool {
+        if case .initiating = self.phase { return false }
+        return !self.isRefused
     }
 
     private func receive(_ message: AuthenticatedMessage, _ turn: inout Turn) {
@@ -118,7 +131,7 @@ extension IKESA {
     }
 
     private func process(_ message: AuthenticatedMessage, _ turn: inout Turn) -> Outcome {
-        if let type = message.unsupportedCriticalPayload { return .fault(.unsupportedCriticalPayload(type)) }
+        if let type = message.unsupportedCriticalPayload { return self.refuse(critical: type) }
         switch (self.phase, message.header.exchange) {
         case (.halfOpen(let halfOpen), .ikeAuth):
             return self.processIKEAuth(message, halfOpen, &turn)
@@ -146,6 +159,13 @@ extension IKESA {
             // Authenticated, but no exchange that belongs here; IKE_AUTH again among them.
             return .fault(.invalidSyntax)
         }
+    }
+
+    /// Without its IKE_AUTH an IKE_SA is not created (RFC 7296 §2.21.2); one that stands goes on.
+    private func refuse(critical type: PayloadType) -> Outcome {
+        let fault = PeerFault.unsupportedCriticalPayload(type)
+        guard case .halfOpen = self.phase else { return .fault(fault) }
+        return .lastWords([.notify(fault.notify)], .failed(.unsupportedCriticalPayload))
     }
 
     /// Sends the answer to the request that is being worked on, and keeps it.

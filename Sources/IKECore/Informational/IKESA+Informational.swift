@@ -12,6 +12,7 @@ extension IKESA {
             // RFC 7296 §2.21.2: the initiator may refuse us this way, after our IKE_AUTH answer.
             return .lastWords([], .failed(.authenticationFailed))
         }
+        if let refusal = self.refusalOfAuthentication(message) { return .lastWords([], .failed(refusal)) }
         self.takeToken(message.payloads, &turn)
         let mobility = self.answerMobility(message, &turn)
         let deletes = message.payloads.deletes
@@ -23,4 +24,17 @@ extension IKESA {
         let ended = deletes.flatMap(\.espSPIs).compactMap { self.peerDeletedChild(outboundSPI: $0, &turn) }
         return .payloads(mobility + (ended.isEmpty ? [] : [.delete(DeletePayload(esp: ended))]))
     }
+
+    /// In the exchange that follows IKE_AUTH these two say that the initiator made no IKE_SA of our answer (RFC 7296 §2.21.2).
+    private func refusalOfAuthentication(_ message: AuthenticatedMessage) -> NotifyType? {
+        guard self.established?.rekeyCount == 0, !self.isOriginalInitiator,
+            message.header.messageID == Self.firstIDAfterAuthentication
+        else { return nil }
+        return message.payloads.notifies.first { notify in
+            notify.type == .invalidSyntax || notify.type == .unsupportedCriticalPayload
+        }?.type
+    }
+
+    /// 0 was IKE_SA_INIT and 1 IKE_AUTH: without EAP there is only one.
+    private static let firstIDAfterAuthentication: UInt32 = 2
 }

@@ -116,6 +116,8 @@ import Testing
     func `another error notify of the peer is reported and ends nothing`(type: NotifyType) throws {
         let bench = Bench()
         try bench.connect()
+        // The next request after IKE_AUTH would speak of that (RFC 7296 §2.21.2).
+        try bench.finish(bench.peer.probe())
         #expect(try bench.finish(bench.peer.ask(.informational, [.notify(NotifyPayload(type))])).isEmpty)
         #expect(bench.agreedChildren()?.count == 1)
         let reports = bench.events { if case .peerReported(_, let notify) = $0 { notify } else { nil } }

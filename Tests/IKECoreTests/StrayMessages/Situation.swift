@@ -1,0 +1,132 @@
+import IKEWire
+import IPsecModel
+import SimNet
+import Testing
+
+@testable import IKECore
+
+/// A state of an IKE_SA, on one of two gateways that reached it by themselves. What may be said of it is written down here, and
+/// not asked of the engine.
+enum Situation: String, CaseIterable, Sendable {
+    // Before the peer is authenticated.
+    case halfOpen
+    case authenticatingWhileKernelWorks
+    case refused
+    case waitingForFirstSPI
+    case awaitingAuthentication
+    case installingFirstChild
+    // Nothing is under way.
+    case idle
+    // A request of ours is under way.
+    case probing
+    case askingForChild
+    case rekeyingChild
+    case rekeyingIKESA
+    case deletingChild
+    case closing
+    // States of CHILD_SAs.
+    case retiring
+    case rekeyed
+    case redundant
+    // The data plane works.
+    case answeringWhileKernelLooksForSPI
+    case answeringWhileKernelInstalls
+    case waitingForSPI
+    case installing
+    case moving
+    // Several IKE_SAs of one peer.
+    case standby
+    case superseded
+
+    /// What may be expected of situations alike.
+    enum Family {
+        case unauthenticated
+        /// Whatever comes is too early, or another request is being worked on.
+        case deaf
+        case refused
+        case firstChild
+        case standing
+        case rekeyingIKESA
+        case standby
+        case over
+    }
+
+    var family: Family {
+        switch self {
+        case .halfOpen: .unauthenticated
+        case .authenticatingWhileKernelWorks, .waitingForFirstSPI, .awaitingAuthentication,
+            .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls:
+            .deaf
+        case .refused: .refused
+        case .installingFirstChild: .firstChild
+        case .idle, .probing, .askingForChild, .rekeyingChild, .deletingChild, .retiring, .rekeyed,
+            .redundant,
+            .waitingForSPI, .installing, .moving:
+            .standing
+        case .rekeyingIKESA: .rekeyingIKESA
+        case .standby: .standby
+        case .closing, .superseded: .over
+        }
+    }
+
+    /// The exchange of our request that waits for an answer.
+    var asks: ExchangeType? {
+        switch self {
+        case .awaitingAuthentication: .ikeAuth
+        case .askingForChild, .rekeyingChild, .rekeyingIKESA: .createChildSA
+        case .probing, .deletingChild, .closing, .retiring, .redundant: .informational
+        case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI, .installingFirstChild,
+            .idle, .rekeyed, .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls,
+            .waitingForSPI, .installing, .moving, .standby, .superseded:
+            nil
+        }
+    }
+
+    /// True if a request of the peer is being worked on.
+    var isWorking: Bool {
+        [
+            .authenticatingWhileKernelWorks, .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls,
+        ].contains(self)
+    }
+
+    /// True if the other side waits for the answer to a request of its own.
+    var isAsked: Bool {
+        self.isWorking || [.rekeyed, .redundant, .superseded, .standby].contains(self)
+    }
+
+    /// The sides that can be in it: A is who begins.
+    var sides: [Side] {
+        if [.halfOpen, .authenticatingWhileKernelWorks, .refused, .moving].contains(self) { return [.b] }
+        let isOfInitiator = [.waitingForFirstSPI, .awaitingAuthentication, .installingFirstChild].contains(
+            self)
+        return isOfInitiator ? [.a] : [.a, .b]
+    }
+
+    /// True if an answer of ours may be wanted again.
+    func keepsAnswer(_ side: Side) -> Bool {
+        if [.rekeyed, .redundant, .superseded, .refused].contains(self) { return true }
+        // B has answered IKE_AUTH.
+        return side == .b && ![.halfOpen, .authenticatingWhileKernelWorks, .standby].contains(self)
+    }
+
+    /// CHILD_SAs that stand when it is over.
+    var childrenInTheEnd: Int {
+        if self == .askingForChild { return 2 }
+        return [.refused, .deletingChild, .closing].contains(self) ? 0 : 1
+    }
+
+    enum Side: String, Sendable { case a, b }
+
+    /// All situations with each side that can be in them.
+    static let all: [Place] = Situation.allCases.flatMap { situation in
+        situation.sides.map { Place(situation: situation, side: $0) }
+    }
+}
+
+/// A situation on one side.
+struct Place: Sendable, CustomTestStringConvertible {
+    let situation: Situation
+    let side: Situation.Side
+
+    var testDescription: String { "\(self.situation.rawValue) on \(self.side.rawValue)" }
+}
