@@ -67,6 +67,16 @@ struct ConnectionKeeper {
         self.entries.first { $0.value.state == .searching(searchID: searchID) }?.key
     }
 
+    /// True if a connection will be tried without anybody asking for it, and no attempt is under way.
+    func isAboutToTry(_ name: String) -> Bool {
+        guard let entry = self.entries[name] else { return false }
+        switch entry.state {
+        case .searching: return true
+        case .resting: return entry.persistence == .permanent
+        case .attempting, .standing: return false
+        }
+    }
+
     // MARK: What is wanted
 
     /// A connection is to stand with these CHILD_SAs: the ID of the search that it begins with.

@@ -38,6 +38,9 @@ extension IKEEngine {
     private func reasonNotToInitiate(_ name: String, child: String) -> String? {
         if self.isShuttingDown { return "culvertd is stopping" }
         if self.standing(name, child: child) != nil { return "connection '\(name)' stands already" }
+        if self.established(name)?.isAsking(for: child) == true {
+            return "child '\(child)' of connection '\(name)' is being begun already"
+        }
         guard let entry = self.keeper.entries[name], entry.children.contains(child) else { return nil }
         switch entry.state {
         case .searching, .attempting: return "connection '\(name)' is being begun already"
@@ -216,15 +219,17 @@ extension IKEEngine {
 
     /// An operator wants a connection to stand no more: attempts end as well; how many there were.
     func abandon(_ name: String, _ turn: inout Turn) -> Int {
+        // Where nothing is on its way yet, what ends is the wish.
+        var count = self.keeper.isAboutToTry(name) ? 1 : 0
         self.keeper.forget(name)
-        var count = 0
         for initiation in Array(self.initiations.values) where initiation.connection.name == name {
             self.end(initiation, .ended(.terminated), &turn)
             count += 1
         }
         for ikeSA in self.context.directory.unestablished where ikeSA.connection.name == name {
-            guard case .initiating = ikeSA.phase else { continue }
-            ikeSA.fail(.ended(.terminated), &turn)
+            guard case .initiating = ikeSA.phase, !ikeSA.isUnwanted else { continue }
+            self.context.touch(ikeSA)
+            ikeSA.abandonAuthentication(.terminated, &turn)
             count += 1
         }
         return count
@@ -244,7 +249,7 @@ extension IKESA {
     }
 
     /// True if a CHILD_SA of this name is on its way, by our doing or the peer's.
-    fileprivate func isAsking(for name: String) -> Bool {
+    func isAsking(for name: String) -> Bool {
         self.requestedChild?.configuration.name == name || self.agenda.creates(child: name)
             || self.pendingAnswer?.negotiated.configuration.name == name
             || self.children.contains { child in

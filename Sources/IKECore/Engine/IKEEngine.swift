@@ -226,58 +226,6 @@ package final class IKEEngine {
         }
     }
 
-    private func rekey(
-        _ connection: String, _ uniqueID: UInt64?, _ child: String?, _ turn: inout Turn
-    ) -> CommandAnswer {
-        let meant = self.established(connection, uniqueID)
-        guard !meant.isEmpty else { return self.refuseWithoutIKESA(connection) }
-        let count = meant.reduce(0) { count, ikeSA in
-            self.context.touch(ikeSA)
-            return count + ikeSA.rekeyNow(child: child, &turn)
-        }
-        guard count == 0, let child else { return .begun(count: count) }
-        return .refused("connection '\(connection)' has no CHILD_SA '\(child)' that could be rekeyed")
-    }
-
-    private func established(_ connection: String, _ uniqueID: UInt64?) -> [IKESA] {
-        self.context.directory.established(of: connection).filter {
-            uniqueID == nil || $0.uniqueID == uniqueID
-        }
-    }
-
-    private func refuseWithoutIKESA(_ connection: String) -> CommandAnswer {
-        let isConfigured = self.context.configuration.connections.contains { $0.name == connection }
-        return .refused(
-            isConfigured
-                ? "connection '\(connection)' has no IKE_SA" : "there is no connection '\(connection)'")
-    }
-
-    private func terminate(
-        _ connection: String, _ uniqueID: UInt64?, _ child: String?, _ turn: inout Turn
-    ) -> CommandAnswer {
-        // What is only being begun ends as well.
-        let isAll = uniqueID == nil && child == nil
-        let abandoned = isAll ? self.abandon(connection, &turn) : 0
-        let meant = self.established(connection, uniqueID)
-        guard !meant.isEmpty else {
-            return abandoned > 0 ? .begun(count: abandoned) : self.refuseWithoutIKESA(connection)
-        }
-        if let child, uniqueID == nil { self.keeper.drop(child: child, of: connection) }
-        guard let child else {
-            for ikeSA in meant { ikeSA.close(.terminated, &turn) }
-            return .begun(count: meant.count)
-        }
-        var count = 0
-        for ikeSA in meant {
-            let spis = ikeSA.children.filter { $0.name == child && $0.state != .deleting }
-            for found in spis { ikeSA.deleteChild(found.spec.inboundSPI, .terminated, &turn) }
-            count += spis.count
-            self.context.touch(ikeSA)
-        }
-        return count > 0
-            ? .begun(count: count) : .refused("connection '\(connection)' has no CHILD_SA '\(child)'")
-    }
-
     /// IKE_SAs whose connection is unchanged stay; the others are deleted, and the peer may come again.
     private func configure(_ configuration: GatewayConfiguration, _ turn: inout Turn) {
         let old = self.context.configuration
@@ -292,7 +240,13 @@ package final class IKEEngine {
                 guard let before, let after else { return false }
                 return before.isEqual(to: after)
             }
-            if !isUnchanged || hasSameKey == false { ikeSA.close(.configurationChanged, &turn) }
+            guard !isUnchanged || hasSameKey == false else { continue }
+            self.context.touch(ikeSA)
+            if case .initiating = ikeSA.phase {
+                ikeSA.abandonAuthentication(.configurationChanged, &turn)
+            } else {
+                ikeSA.close(.configurationChanged, &turn)
+            }
         }
         self.reconsiderConnections(before: old, &turn)
     }

@@ -49,7 +49,7 @@ extension IKESA {
         switch self.phase {
         case .closing, .gone: return false
         case .halfOpen, .standby: break
-        case .initiating: turn.event(.initiationFailed(self.label, peer: self.path.remote, .ended(reason)))
+        case .initiating: self.reportFailure(.ended(reason), &turn)
         case .established: turn.event(.ikeSAEnded(self.label, reason))
         }
         self.context.touch(self)

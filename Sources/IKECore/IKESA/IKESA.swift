@@ -81,6 +81,8 @@ final class IKESA {
     /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must
     /// not go before ours stand, or packets would leave in clear.
     var replaced: [Replaced] = []
+    /// True if it ends as soon as the peer answers our IKE_AUTH: nobody wants it any more.
+    var isUnwanted = false
     /// Installations of an outbound half that the data plane works on, by request ID.
     var pendingActivations: [UInt64: ESPSPI] = [:]
     /// Checks whether the data plane still has a CHILD_SA, by request ID.
@@ -158,7 +160,7 @@ final class IKESA {
     ///         \--IKE_AUTH refused--> closing        \--peer dead, DELETE answered--> gone
     ///          \--too late--> gone
     ///     initiating --IKE_AUTH verified--> established
-    ///         \--refused, no answer--> gone (or closing, if the peer must be told)
+    ///         \--refused, wanted no more, no answer--> gone (or closing, if the peer must be told)
     ///     standby --takes over from the old one--> established
     ///         \--redundant--> closing
     enum Phase {

@@ -25,7 +25,7 @@ extension IKESA {
     /// The attempt is over. A peer that has answered our IKE_AUTH believes otherwise, and is told (RFC 7296 §2.21.2).
     func fail(_ fault: InitiationFault, hasAnswer: Bool = false, _ turn: inout Turn) {
         guard case .initiating = self.phase else { return }
-        turn.event(.initiationFailed(self.label, peer: self.path.remote, fault))
+        self.reportFailure(fault, &turn)
         self.abandonRequestedChild(&turn)
         self.context.touch(self)
         guard hasAnswer, fault.isOurRefusal else {
@@ -35,6 +35,37 @@ extension IKESA {
         let patience = self.context.limits.retransmission.reduce(.zero, +)
         self.phase = .closing(until: turn.now.advanced(by: patience))
         self.enqueue(.refuse(.authenticationFailed), &turn)
+    }
+
+    /// Says why an attempt is over, once.
+    func reportFailure(_ fault: InitiationFault, _ turn: inout Turn) {
+        guard !self.isUnwanted else { return }
+        turn.event(.initiationFailed(self.label, peer: self.path.remote, fault))
+    }
+
+    // MARK: Nobody wants it any more
+
+    /// The attempt is over for us. If the peer has our IKE_AUTH already, it has an IKE_SA, and would keep it: that ends
+    /// by a DELETE as soon as the peer answers.
+    func abandonAuthentication(_ reason: EndReason, _ turn: inout Turn) {
+        guard case .initiating = self.phase, self.requests.outstanding?.request == .authenticate else {
+            self.fail(.ended(reason), &turn)
+            return
+        }
+        self.reportFailure(.ended(reason), &turn)
+        self.isUnwanted = true
+        self.abandonRequestedChild(&turn)
+    }
+
+    /// The peer has answered. Whether it is the right one is of no interest any more.
+    private func deleteUnwanted(_ payloads: [Payload], _ turn: inout Turn) {
+        guard payloads.authentication != nil else {
+            self.phase = .gone
+            return
+        }
+        let patience = self.context.limits.retransmission.reduce(.zero, +)
+        self.phase = .closing(until: turn.now.advanced(by: patience))
+        self.enqueue(.deleteIKESA, &turn)
     }
 
     // MARK: The request
@@ -127,6 +158,10 @@ extension IKESA {
     func finishAuthentication(_ message: AuthenticatedMessage, _ turn: inout Turn) {
         guard case .initiating(let initiating) = self.phase else { return }
         let payloads = message.payloads
+        guard !self.isUnwanted else {
+            self.deleteUnwanted(payloads, &turn)
+            return
+        }
         do throws(InitiationFault) {
             guard let identity = payloads.idResponder, let authentication = payloads.authentication else {
                 let refusal = payloads.notifies.first { $0.type.isError }?.type

@@ -35,6 +35,13 @@ struct ExchangeAgenda {
         self.items.contains { if case .createChild(name, _) = $0 { true } else { false } }
     }
 
+    /// No CHILD_SA of this configuration is to be created any more; false if none was.
+    mutating func removeCreation(ofChild name: String) -> Bool {
+        guard self.creates(child: name) else { return false }
+        self.items.removeAll { if case .createChild(name, _) = $0 { true } else { false } }
+        return true
+    }
+
     /// True if any is.
     var hasChildrenToCreate: Bool {
         self.items.contains { if case .createChild = $0 { true } else { false } }

@@ -71,10 +71,10 @@ import Testing
         try bench.connect()
         #expect(
             self.command(bench, .terminate(connection: "site-a", uniqueID: nil, child: "other"))
-                == .refused("connection 'site-a' has no CHILD_SA 'other'"))
+                == .refused("connection 'site-a' has no child 'other'"))
         #expect(
             self.command(bench, .terminate(connection: "site-a", uniqueID: 99, child: nil))
-                == .refused("connection 'site-a' has no IKE_SA"))
+                == .refused("connection 'site-a' has no IKE_SA with the ID 99"))
         #expect(bench.agreedChildren()?.count == 1)
         bench.expectSound()
     }

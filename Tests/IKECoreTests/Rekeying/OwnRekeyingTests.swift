@@ -142,7 +142,7 @@ import Testing
                 "there is no connection"
             ),
             (.rekey(connection: "site-b", uniqueID: 77, child: nil), "has no IKE_SA"),
-            (.rekey(connection: "site-b", uniqueID: nil, child: "other"), "has no CHILD_SA 'other'"),
+            (.rekey(connection: "site-b", uniqueID: nil, child: "other"), "has no child 'other'"),
         ] {
             pair.a.feed(.command(commandID: 9, command), on: pair.net)
             guard case .refused(let sentence)? = pair.a.answers[9] else {
