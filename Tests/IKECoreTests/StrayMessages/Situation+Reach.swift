@@ -60,6 +60,9 @@ struct Subject {
             a: { configuration in
                 configuration.connections[0].children[0].startAction = .none
                 configuration.connections[0].children.append(Self.child(isOnA: true))
+                if place.situation == .refusing {
+                    configuration.connections[0].remoteIdentity = .suffix(.fqdn, ".example.net")
+                }
             },
             b: { configuration in
                 configuration.connections[0].children.append(Self.child(isOnA: false))
@@ -97,11 +100,16 @@ struct Subject {
             switch (situation, ikeSA.phase) {
             case (.halfOpen, .halfOpen), (.refused, .closing): return true
             case (.waitingForFirstSPI, .initiating): return ikeSA.requests.outstanding == nil
-            case (.awaitingAuthentication, .initiating): return ikeSA.requests.outstanding != nil
+            case (.awaitingAuthentication, .initiating), (.unwanted, .initiating):
+                return ikeSA.requests.outstanding != nil
+            case (.refusing, .closing): return true
             case (.authenticatingWhileKernelWorks, .established): return ikeSA.pendingAnswer != nil
             case (.installingFirstChild, .established): return ikeSA.requestedChild?.purpose == .first
             default: return false
             }
+        }
+        if situation == .unwanted {
+            way.pair.command(.terminate(connection: "site-b", uniqueID: nil, child: nil), of: way.pair.a)
         }
         return isReached ? way.ikeSA : nil
     }
@@ -127,6 +135,12 @@ struct Subject {
                 .terminate(connection: way.hostName, uniqueID: nil, child: "net"), of: way.host)
         case .closing:
             way.pair.command(.terminate(connection: way.hostName, uniqueID: nil, child: nil), of: way.host)
+        case .presentingToken:
+            way.pair.command(rekeyIKESA(way.hostName), of: way.host)
+            return Self.wait(way) { $0.requests.outstanding?.request == .presentToken }
+        case .deletedByPeer:
+            way.pair.command(.terminate(connection: way.otherName, uniqueID: nil, child: nil), of: way.other)
+            return Self.wait(way) { if case .closing = $0.phase { true } else { false } }
         case .waitingForSPI:
             way.host.kernelDelay = .seconds(1)
             way.pair.command(rekeyChild(way.hostName), of: way.host)
@@ -171,7 +185,7 @@ struct Subject {
             _ = way.pair.pings()
             return Self.wait(way) { $0.pendingMove != nil }
         case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI,
-            .awaitingAuthentication, .installingFirstChild:
+            .awaitingAuthentication, .unwanted, .refusing, .installingFirstChild:
             return nil
         }
         return ikeSA

@@ -14,6 +14,10 @@ enum Situation: String, CaseIterable, Sendable {
     case refused
     case waitingForFirstSPI
     case awaitingAuthentication
+    /// An operator has ended the attempt.
+    case unwanted
+    /// The peer has been told that it is not the right one.
+    case refusing
     case installingFirstChild
     // Nothing is under way.
     case idle
@@ -24,6 +28,8 @@ enum Situation: String, CaseIterable, Sendable {
     case rekeyingIKESA
     case deletingChild
     case closing
+    /// Our token, on new keys (RFC 6290 §4.3).
+    case presentingToken
     // States of CHILD_SAs.
     case retiring
     case rekeyed
@@ -37,6 +43,8 @@ enum Situation: String, CaseIterable, Sendable {
     // Several IKE_SAs of one peer.
     case standby
     case superseded
+    /// The peer has deleted it, and may not have our answer.
+    case deletedByPeer
 
     /// What may be expected of situations alike.
     enum Family {
@@ -54,30 +62,31 @@ enum Situation: String, CaseIterable, Sendable {
     var family: Family {
         switch self {
         case .halfOpen: .unauthenticated
-        case .authenticatingWhileKernelWorks, .waitingForFirstSPI, .awaitingAuthentication,
+        case .authenticatingWhileKernelWorks, .waitingForFirstSPI, .awaitingAuthentication, .unwanted,
             .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls:
             .deaf
-        case .refused: .refused
+        case .refused, .refusing: .refused
         case .installingFirstChild: .firstChild
         case .idle, .probing, .askingForChild, .rekeyingChild, .deletingChild, .retiring, .rekeyed,
             .redundant,
-            .waitingForSPI, .installing, .moving:
+            .waitingForSPI, .installing, .moving, .presentingToken:
             .standing
         case .rekeyingIKESA: .rekeyingIKESA
         case .standby: .standby
-        case .closing, .superseded: .over
+        case .closing, .superseded, .deletedByPeer: .over
         }
     }
 
     /// The exchange of our request that waits for an answer.
     var asks: ExchangeType? {
         switch self {
-        case .awaitingAuthentication: .ikeAuth
+        case .awaitingAuthentication, .unwanted: .ikeAuth
         case .askingForChild, .rekeyingChild, .rekeyingIKESA: .createChildSA
-        case .probing, .deletingChild, .closing, .retiring, .redundant: .informational
+        case .probing, .deletingChild, .closing, .retiring, .redundant, .refusing, .presentingToken:
+            .informational
         case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI, .installingFirstChild,
             .idle, .rekeyed, .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls,
-            .waitingForSPI, .installing, .moving, .standby, .superseded:
+            .waitingForSPI, .installing, .moving, .standby, .superseded, .deletedByPeer:
             nil
         }
     }
@@ -91,28 +100,31 @@ enum Situation: String, CaseIterable, Sendable {
 
     /// True if the other side waits for the answer to a request of its own.
     var isAsked: Bool {
-        self.isWorking || [.rekeyed, .redundant, .superseded, .standby].contains(self)
+        self.isWorking || [.rekeyed, .redundant, .superseded, .standby, .deletedByPeer].contains(self)
     }
 
     /// The sides that can be in it: A is who begins.
     var sides: [Side] {
         if [.halfOpen, .authenticatingWhileKernelWorks, .refused, .moving].contains(self) { return [.b] }
-        let isOfInitiator = [.waitingForFirstSPI, .awaitingAuthentication, .installingFirstChild].contains(
-            self)
+        let isOfInitiator = [
+            .waitingForFirstSPI, .awaitingAuthentication, .unwanted, .refusing, .installingFirstChild,
+        ].contains(self)
         return isOfInitiator ? [.a] : [.a, .b]
     }
 
     /// True if an answer of ours may be wanted again.
     func keepsAnswer(_ side: Side) -> Bool {
-        if [.rekeyed, .redundant, .superseded, .refused].contains(self) { return true }
-        // B has answered IKE_AUTH.
-        return side == .b && ![.halfOpen, .authenticatingWhileKernelWorks, .standby].contains(self)
+        if [.rekeyed, .redundant, .superseded, .refused, .deletedByPeer].contains(self) { return true }
+        // New keys begin with new message IDs; else B has answered IKE_AUTH.
+        let isNew = [.halfOpen, .authenticatingWhileKernelWorks, .standby, .presentingToken].contains(self)
+        return side == .b && !isNew
     }
 
     /// CHILD_SAs that stand when it is over.
     var childrenInTheEnd: Int {
         if self == .askingForChild { return 2 }
-        return [.refused, .deletingChild, .closing].contains(self) ? 0 : 1
+        let endsIt = [.refused, .refusing, .unwanted, .deletingChild, .closing, .deletedByPeer].contains(self)
+        return endsIt ? 0 : 1
     }
 
     enum Side: String, Sendable { case a, b }
