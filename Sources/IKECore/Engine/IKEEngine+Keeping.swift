@@ -163,7 +163,9 @@ extension IKEEngine {
             ikeSA.agenda.add(.createChild(child, entry.packets[child]))
             self.context.touch(ikeSA)
         }
-        let isOfUse = missing.count < entry.children.count || missing.contains { ikeSA.isAsking(for: $0) }
+        let isOfUse =
+            missing.count < entry.children.count || ikeSA.children.contains(where: \.isCurrent)
+            || missing.contains { ikeSA.isAsking(for: $0) }
         if isOfUse || missing.contains(where: { ikeSA.isSparing($0, now: turn.now) }) {
             self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
             return

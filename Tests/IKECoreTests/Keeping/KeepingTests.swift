@@ -73,6 +73,18 @@ import Testing
         pair.expectSound()
     }
 
+    @Test func `an operator's child that the peer refuses does not end the IKE_SA that the peer began`()
+        throws
+    {
+        let pair = try Pair(b: { $0.connections[0].children.append(Self.second(isOnA: false)) })
+        try pair.connect()
+        #expect(pair.command(.initiate(connection: "site-a", child: "voice"), of: pair.b))
+        pair.net.run(for: .seconds(200))
+        #expect(Self.names(pair.b) == ["net"] && pair.attempts == 1)
+        #expect(pair.agreedIKESAs == 1 && pair.agreedChildren == 1 && pair.pings())
+        pair.expectSound()
+    }
+
     @Test func `an operator's child joins the IKE_SA that stands`() throws {
         let pair = try Self.pairOfTwo { $0.startAction = .none }
         try pair.connect()
