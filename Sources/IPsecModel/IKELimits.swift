@@ -31,6 +31,10 @@ package struct IKELimits: Hashable, Sendable {
     /// 4 s × 1.8ⁿ over five retransmissions, as strongSwan does it: 165 s in all.
     package var retransmission: [Duration] = [4.0, 7.2, 12.96, 23.328, 41.9904, 75.58272].map { .seconds($0) }
 
+    /// At most this part of each of these spans is taken off it by chance, from 0 to 1: many gateways that lost the same
+    /// peer at the same moment should not call it again at the same moment.
+    package var retransmissionJitter = 0.0
+
     /// The limits of a gateway with some thousands of peers.
     package init() {}
 }

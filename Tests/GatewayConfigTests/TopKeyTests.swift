@@ -58,6 +58,12 @@ struct TopKeyTests {
             ])
     }
 
+    @Test func `the jitter is a part of each wait, in per cent`() throws {
+        let limits = try configuration(site(top: "retransmit_jitter = 15")).limits
+        #expect(limits.retransmissionJitter == 0.15 && limits.retransmission == IKELimits().retransmission)
+        #expect(try configuration(site()).limits.retransmissionJitter == 0)
+    }
+
     @Test func `the built-in waits are those of the default keys`() throws {
         let waits = try configuration(site(top: "retransmit_timeout = 4.0")).limits.retransmission
         #expect(waits.count == IKELimits().retransmission.count)
@@ -85,6 +91,7 @@ struct TopKeyTests {
         ("fragment_size = 100", "14:17: error: '100' is out of range: 576 to 65535"),
         ("retransmit_base = 0.5", "14:19: error: '0.5' is not a number from 1.0 to 10.0"),
         ("retransmit_tries = 21", "14:20: error: '21' is out of range: 0 to 20"),
+        ("retransmit_jitter = 21", "14:21: error: '21' is out of range: 0 to 20"),
         (
             "cookie_threshold = 1000",
             "14:20: warning: cookie_threshold is not below half_open_limit, 1000: no cookie is ever asked for"

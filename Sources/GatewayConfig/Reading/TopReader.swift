@@ -45,6 +45,8 @@ enum TopReader {
     }
 
     private static func readRetransmission(_ reader: SectionReader, into limits: inout IKELimits) {
+        let jitter = reader.number("retransmit_jitter", in: 0...20)
+        limits.retransmissionJitter = jitter.map { Double($0) / 100 } ?? limits.retransmissionJitter
         let keys = ["retransmit_timeout", "retransmit_base", "retransmit_tries", "retransmit_limit"]
         guard keys.contains(where: { reader.value($0) != nil }) else { return }
         let timeout = reader.read(keys[0]) { value throws(ValueFault) in

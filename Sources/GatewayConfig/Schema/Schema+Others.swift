@@ -6,7 +6,7 @@ extension Schema {
             .read("cookie_threshold"),
             .read("half_open_limit"), .read("half_open_per_address"), .read("half_open_timeout"),
             .read("retransmit_timeout"), .read("retransmit_base"), .read("retransmit_tries"),
-            .read("retransmit_limit"),
+            .read("retransmit_limit"), .read("retransmit_jitter"),
         ],
         sections: [
             SectionRule("connections"), SectionRule("secrets"),

@@ -124,6 +124,12 @@ final class EngineContext {
         span.least + (span.most - span.least) * self.chance()
     }
 
+    /// By what part of it chance makes the wait for an answer shorter, from 0 to 1.
+    func haste() -> Double {
+        let jitter = self.limits.retransmissionJitter
+        return jitter > 0 ? jitter * self.chance() : 0
+    }
+
     /// A number from 0 to 1 for spreading in time what would else happen at once. Nothing secret rests on it, so a source
     /// of random bytes that fails is no reason to do nothing.
     func chance() -> Double {

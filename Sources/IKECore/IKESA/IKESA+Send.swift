@@ -65,7 +65,8 @@ extension IKESA {
         let datagrams = self.seal(
             payloads, exchange: request.exchange, messageID: messageID, isResponse: false, &turn)
         guard !datagrams.isEmpty else { return }
-        self.requests.sent(request, messageID: messageID, datagrams: datagrams, now: turn.now)
+        self.requests.sent(
+            request, messageID: messageID, datagrams: datagrams, haste: self.context.haste(), now: turn.now)
         self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
     }
 

@@ -49,7 +49,7 @@ extension IKESA {
     }
 
     private func retransmitIfDue(_ turn: inout Turn) {
-        switch self.requests.deadlineReached(now: turn.now) {
+        switch self.requests.deadlineReached(now: turn.now, haste: self.context.haste) {
         case .none: return
         case .retransmit(let datagrams):
             let transmissions = self.requests.outstanding?.transmissions ?? 0

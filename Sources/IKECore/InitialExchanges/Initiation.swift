@@ -90,7 +90,7 @@ final class Initiation {
         let schedule = self.context.limits.retransmission
         let span = schedule.indices.contains(self.transmissions) ? schedule[self.transmissions] : .seconds(4)
         self.transmissions += 1
-        self.retryAt = turn.now.advanced(by: span)
+        self.retryAt = turn.now.advanced(by: span * (1 - self.context.haste()))
         turn.send(self.octets, from: self.local, to: self.remote)
     }
 

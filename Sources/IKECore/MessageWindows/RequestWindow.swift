@@ -71,11 +71,12 @@ struct RequestWindow<Request> {
         self.queue.insert(request, at: 0)
     }
 
-    /// What is outstanding goes by another way from now on, so its tries count anew: what to send at once; nil if nothing is.
-    mutating func restart(now: Instant) -> [[UInt8]]? {
+    /// What is outstanding goes by another way from now on, so its tries count anew: what to send at once; nil if nothing is. `haste` means
+    /// the same as in `sent`.
+    mutating func restart(haste: Double, now: Instant) -> [[UInt8]]? {
         guard case .waiting(var outstanding) = self.state, let first = self.schedule.first else { return nil }
         outstanding.transmissions = 1
-        outstanding.retryAt = now.advanced(by: first)
+        outstanding.retryAt = now.advanced(by: first * (1 - haste))
         self.state = .waiting(outstanding)
         return outstanding.datagrams
     }
@@ -102,14 +103,17 @@ struct RequestWindow<Request> {
         return (self.queue.removeFirst(), self.nextMessageID)
     }
 
-    /// The request that `takeNext` gave went out as `datagrams`.
-    mutating func sent(_ request: Request, messageID: UInt32, datagrams: [[UInt8]], now: Instant) {
+    /// The request that `takeNext` gave went out as `datagrams`. `haste` is the part, from 0 to 1, by which chance makes the
+    /// wait for the answer shorter.
+    mutating func sent(
+        _ request: Request, messageID: UInt32, datagrams: [[UInt8]], haste: Double, now: Instant
+    ) {
         guard messageID == self.nextMessageID, let first = self.schedule.first else { return }
         self.nextMessageID = messageID + 1  // `takeNext` refuses the last ID
         self.state = .waiting(
             Outstanding(
                 request: request, messageID: messageID, datagrams: datagrams, transmissions: 1,
-                retryAt: now.advanced(by: first)))
+                retryAt: now.advanced(by: first * (1 - haste))))
     }
 
     /// The request that `messageID` answers; nil if there is none, and nothing changes.
@@ -124,14 +128,14 @@ struct RequestWindow<Request> {
     /// When to call `deadlineReached`.
     var deadline: Instant? { self.outstanding?.retryAt }
 
-    /// Retransmits or gives up, if it is time.
-    mutating func deadlineReached(now: Instant) -> Action {
+    /// Retransmits or gives up, if it is time. `haste` is asked for only if it is, and means the same as in `sent`.
+    mutating func deadlineReached(now: Instant, haste: () -> Double) -> Action {
         guard case .waiting(var outstanding) = self.state, now >= outstanding.retryAt else { return .none }
         guard outstanding.transmissions < self.schedule.count else {
             self.state = .idle
             return .giveUp(outstanding.request)
         }
-        outstanding.retryAt = now.advanced(by: self.schedule[outstanding.transmissions])
+        outstanding.retryAt = now.advanced(by: self.schedule[outstanding.transmissions] * (1 - haste()))
         outstanding.transmissions += 1
         self.state = .waiting(outstanding)
         return .retransmit(outstanding.datagrams)

@@ -76,7 +76,9 @@ extension IKESA {
 
     /// A request that is under way was lost, most likely: it goes by the new path (RFC 4555 §3.5).
     func repeatOutstanding(_ turn: inout Turn) {
-        guard let datagrams = self.requests.restart(now: turn.now) else { return }
+        guard let datagrams = self.requests.restart(haste: self.context.haste(), now: turn.now) else {
+            return
+        }
         self.transmit(datagrams, from: self.path.local, to: self.path.remote, &turn)
     }
 

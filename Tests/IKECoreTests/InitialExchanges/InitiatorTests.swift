@@ -128,6 +128,31 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(arguments: [2, 4])
+    func `chance makes the waits for an answer shorter, by the jitter at most`(lostFrom: Int) throws {
+        let pair = try Pair(a: { $0.limits.retransmissionJitter = 0.2 })
+        // IKE_SA_INIT is never answered, or IKE_AUTH is not.
+        pair.net.fate = { _ in pair.net.sent.count >= lostFrom ? .lose : .deliver }
+        pair.start()
+        let limits = pair.a.engine.context.limits
+        var waits: [Duration] = []
+        var last = pair.net.now
+        for count in 0..<limits.retransmission.count {
+            pair.net.run(upTo: .seconds(100)) {
+                pair.a.events.count { if case .retransmitted = $0 { true } else { false } } > count
+                    || !pair.faults.isEmpty
+            }
+            waits.append(pair.net.now.since(last))
+            last = pair.net.now
+        }
+        // Exchanges before the one that is lost take a moment.
+        for (wait, whole) in zip(waits, limits.retransmission) {
+            #expect(wait <= whole + .milliseconds(200) && wait >= whole * 0.8)
+        }
+        #expect(waits.reduce(.zero, +) < limits.retransmission.reduce(.zero, +) - .seconds(1))
+        #expect(pair.faults == [.noAnswer])
+    }
+
     @Test func `a peer that vanishes between the two exchanges is tried again`() throws {
         let pair = try Pair()
         pair.net.fate = { _ in pair.net.sent.count > 2 ? .lose : .deliver }

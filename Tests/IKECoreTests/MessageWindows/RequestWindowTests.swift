@@ -11,7 +11,7 @@ struct RequestWindowTests {
     private func at(_ seconds: Int64) -> Instant { Self.start.advanced(by: .seconds(seconds)) }
 
     /// A window that waits for the answer to "a", sent at 0.
-    private func waiting() throws -> RequestWindow<String> {
+    private func waiting(haste: Double = 0) throws -> RequestWindow<String> {
         var window = RequestWindow<String>(first: 3, schedule: Self.schedule)
         let isTaken = window.enqueue("a")
         #expect(isTaken)
@@ -19,7 +19,7 @@ struct RequestWindowTests {
         let (request, messageID) = try #require(next)
         #expect(request == "a")
         #expect(messageID == 3)
-        window.sent(request, messageID: messageID, datagrams: [[1]], now: Self.start)
+        window.sent(request, messageID: messageID, datagrams: [[1]], haste: haste, now: Self.start)
         return window
     }
 
@@ -53,9 +53,9 @@ struct RequestWindowTests {
 
     @Test func `waiting by another way is waiting anew, for the same answer`() throws {
         var window = try self.waiting()
-        _ = window.deadlineReached(now: self.at(1))
+        _ = window.deadlineReached(now: self.at(1)) { 0 }
         #expect(window.outstanding?.transmissions == 2)
-        let datagrams = window.restart(now: self.at(2))
+        let datagrams = window.restart(haste: 0, now: self.at(2))
         #expect(datagrams == [[1]])
         #expect(window.outstanding?.transmissions == 1)
         #expect(window.deadline == self.at(3))
@@ -65,7 +65,7 @@ struct RequestWindowTests {
 
     @Test func `idle has nothing to send by another way`() {
         var window = RequestWindow<String>(first: 3, schedule: Self.schedule)
-        let datagrams = window.restart(now: self.at(2))
+        let datagrams = window.restart(haste: 0, now: self.at(2))
         #expect(datagrams == nil)
     }
 
@@ -100,13 +100,13 @@ struct RequestWindowTests {
 
     @Test func `waiting is repeated on schedule and then given up`() throws {
         var window = try self.waiting()
-        let early = window.deadlineReached(now: Self.start)
+        let early = window.deadlineReached(now: Self.start) { 0 }
         guard case .none = early else {
             Issue.record("too early")
             return
         }
         for (due, next) in [(1, 3), (3, 7)] as [(Int64, Int64)] {
-            let action = window.deadlineReached(now: self.at(due))
+            let action = window.deadlineReached(now: self.at(due)) { 0 }
             guard case .retransmit(let datagrams) = action else {
                 Issue.record("no retransmission at \(due) s")
                 return
@@ -114,7 +114,7 @@ struct RequestWindowTests {
             #expect(datagrams == [[1]])
             #expect(window.deadline == self.at(next))
         }
-        let last = window.deadlineReached(now: self.at(7))
+        let last = window.deadlineReached(now: self.at(7)) { 0 }
         guard case .giveUp(let request) = last else {
             Issue.record("not given up")
             return
@@ -123,9 +123,26 @@ struct RequestWindowTests {
         #expect(window.outstanding == nil)
     }
 
+    @Test func `chance takes a part off each wait`() throws {
+        var window = try self.waiting(haste: 0.5)
+        #expect(window.deadline == Self.start.advanced(by: .milliseconds(500)))
+        var asked = 0
+        let early = window.deadlineReached(now: Self.start) {
+            asked += 1
+            return 0
+        }
+        guard case .none = early else {
+            Issue.record("too early")
+            return
+        }
+        #expect(asked == 0)
+        _ = window.deadlineReached(now: self.at(1)) { 0.25 }
+        #expect(window.deadline == Self.start.advanced(by: .milliseconds(2_500)))
+    }
+
     @Test func `a late deadline makes up for nothing`() throws {
         var window = try self.waiting()
-        _ = window.deadlineReached(now: self.at(100))
+        _ = window.deadlineReached(now: self.at(100)) { 0 }
         #expect(window.deadline == self.at(102))
         #expect(window.outstanding?.transmissions == 2)
     }
