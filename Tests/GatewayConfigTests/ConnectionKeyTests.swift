@@ -33,6 +33,25 @@ struct ConnectionKeyTests {
         #expect(findings(site(line)).isEmpty)
     }
 
+    @Test(
+        arguments: [
+            ("reauth_time = 24h", nil, (86_400, 95_040, 8_640)),
+            ("reauth_time = 24h\nrekey_time = 4h", (14_400, 23_040, 7_200), (86_400, 95_040, 8_640)),
+            ("reauth_time = 1h\nover_time = 10m\nrand_time = 1m", nil, (3_600, 4_200, 60)),
+            ("rekey_time = 1h\nreauth_time = 0", (3_600, 3_960, 360), nil),
+        ] as [(String, (Int, Int, Int)?, (Int, Int, Int)?)])
+    func `reauth_time has its own time and end, and leaves rekeying to rekey_time`(
+        text: String, rekeying: (Int, Int, Int)?, reauthentication: (Int, Int, Int)?
+    ) throws {
+        let lifetime = { (times: (Int, Int, Int)?) in
+            guard let times else { return Lifetime(rekey: nil, hard: nil, jitter: .zero) }
+            return Lifetime(rekey: .seconds(times.0), hard: .seconds(times.1), jitter: .seconds(times.2))
+        }
+        let connection = try connection(text)
+        #expect(connection.lifetime == lifetime(rekeying))
+        #expect(connection.reauthentication == lifetime(reauthentication))
+    }
+
     @Test(arguments: [
         ("version = 1", "2:11: error", "Culvert does not speak IKEv1; write version = 2"),
         ("version = 3", "2:11: error", "'3' is out of range: 0 to 2"),
@@ -47,8 +66,8 @@ struct ConnectionKeyTests {
         ("remote_port = 70000", "2:15: error", "'70000' is out of range: 0 to 65535"),
         ("mobike = maybe", "2:10: error", "'maybe' is neither yes nor no"),
         (
-            "reauth_time = 3h", "2:1: error",
-            "'reauth_time' is not implemented yet; rekey_time renews the keys without an interruption"
+            "reauth_time = 3h\nrand_time = 3h", "3:13: error",
+            "rand_time 3h is not shorter than reauth_time 3h: reauthentication could begin at once"
         ),
         ("aggressive = yes", "2:1: error", "'aggressive' is about IKEv1, which Culvert does not speak"),
         ("pull = no", "2:1: error", "'pull' is about IKEv1, which Culvert does not speak"),

@@ -15,6 +15,8 @@ enum EventText {
             )
         case .initiating(let label, let local, let remote):
             return (.notice, "\(label) begins an IKE_SA from \(local) to \(remote)")
+        case .reauthenticating(let label, let new, let peer):
+            return (.notice, "\(label) authenticates the peer anew: begins \(new) with \(peer)")
         case .initiationFailed(let label, let peer, let fault):
             let place = peer.map { " with \($0)" } ?? ""
             return (.warning, "\(label) no IKE_SA\(place): \(InitiationText.full(fault))")

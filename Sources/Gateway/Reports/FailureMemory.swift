@@ -77,7 +77,8 @@ struct FailureMemory {
             self.add(Failure(at: now, stage: "kernel", reason: fault.description), label)
         case .ikeSAEnded(let label, let reason): self.noteEnd(label, reason, now)
         case .initiationFailed(let label, let peer, let fault): self.note(label, peer, fault, now)
-        case .initiating, .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged, .pfsDiffers,
+        case .initiating, .reauthenticating, .ikeSARekeyed, .childSAInstalled, .childSAEnded, .pathChanged,
+            .pfsDiffers,
             .rekeyingVerified, .rekeyingPostponed, .cryptoFailed, .retransmitted, .limitReached, .defect:
             return
         }

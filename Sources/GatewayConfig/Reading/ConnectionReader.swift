@@ -28,7 +28,7 @@ enum ConnectionReader {
         let rounds = RoundReader(connection: reader, name: inner.name)
         connection.localIdentity = rounds.local(parts.filter { $0.rule == "local" }.map(\.inner))
         connection.remoteIdentity = rounds.remote(parts.filter { $0.rule == "remote" }.map(\.inner))
-        connection.lifetime = LifetimeReader.ike(reader)
+        (connection.lifetime, connection.reauthentication) = LifetimeReader.ike(reader)
         self.readOptions(reader, into: &connection)
         self.checkInert(reader)
         self.checkAddresses(connection, inner, reader)

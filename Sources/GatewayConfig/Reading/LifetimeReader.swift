@@ -5,20 +5,28 @@ internal import IPsecModel
 /// Defaults are those of swanctl.conf(5), with one bound more: the default margin of chance is at most half of
 /// the time until rekeying, since a long `life_time` would otherwise let rekeying begin at once.
 enum LifetimeReader {
-    /// `rekey_time` (4 hours), `over_time` (a tenth of it) and `rand_time` (as much) of an IKE_SA.
-    static func ike(_ reader: SectionReader) -> Lifetime {
-        let rekey = reader.time("rekey_time") ?? .seconds(14_400)
+    /// `rekey_time` (4 hours, or never if there is a `reauth_time`), `reauth_time` (never), `over_time` (a tenth of the longer
+    /// one) and `rand_time` (as much) of an IKE_SA.
+    static func ike(_ reader: SectionReader) -> (rekeying: Lifetime, reauthentication: Lifetime) {
+        let never = Lifetime(rekey: nil, hard: nil, jitter: .zero)
+        let reauthentication = reader.time("reauth_time") ?? .zero
+        let rekey = reader.time("rekey_time") ?? (reauthentication > .zero ? .zero : .seconds(14_400))
         let over = reader.time("over_time")
-        guard rekey > .zero else {
+        guard max(rekey, reauthentication) > .zero else {
             for key in ["over_time", "rand_time"] where reader.time(key) ?? .zero > .zero {
                 let place = reader.value(key)?.span ?? reader.place
                 reader.warning(place, "\(key) has no effect: rekey_time is 0")
             }
-            return Lifetime(rekey: nil, hard: nil, jitter: .zero)
+            return (never, never)
         }
-        let margin = over ?? rekey / 10
-        return Lifetime(
-            rekey: rekey, hard: rekey + margin, jitter: self.jitter(reader, rekey: rekey, margin: margin))
+        let margin = over ?? max(rekey, reauthentication) / 10
+        let lifetime = { (name: String, span: Duration) in
+            span > .zero
+                ? Lifetime(
+                    rekey: span, hard: span + margin,
+                    jitter: self.jitter(reader, rekey: span, name, margin: margin)) : never
+        }
+        return (lifetime("rekey_time", rekey), lifetime("reauth_time", reauthentication))
     }
 
     /// `rekey_time` (an hour, or a tenth less than `life_time`), `life_time` (a tenth more than `rekey_time`) and
@@ -36,7 +44,8 @@ enum LifetimeReader {
                     + "ends before it is rekeyed")
         }
         let margin = hard > rekey ? hard - rekey : .zero
-        return Lifetime(rekey: rekey, hard: hard, jitter: self.jitter(reader, rekey: rekey, margin: margin))
+        return Lifetime(
+            rekey: rekey, hard: hard, jitter: self.jitter(reader, rekey: rekey, "rekey_time", margin: margin))
     }
 
     /// `rekey_bytes` and `life_bytes`.
@@ -51,15 +60,17 @@ enum LifetimeReader {
         }
     }
 
-    private static func jitter(_ reader: SectionReader, rekey: Duration, margin: Duration) -> Duration {
+    private static func jitter(
+        _ reader: SectionReader, rekey: Duration, _ name: String, margin: Duration
+    ) -> Duration {
         guard let jitter = reader.time("rand_time"), let value = reader.value("rand_time") else {
             return min(margin, rekey / 2)
         }
         if jitter >= rekey {
             reader.error(
                 value.span,
-                "rand_time \(jitter.configured) is not shorter than rekey_time \(rekey.configured): rekeying "
-                    + "could begin at once")
+                "rand_time \(jitter.configured) is not shorter than \(name) \(rekey.configured): "
+                    + "\(name == "rekey_time" ? "rekeying" : "reauthentication") could begin at once")
         }
         return jitter
     }

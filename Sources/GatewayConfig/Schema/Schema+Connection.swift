@@ -14,10 +14,8 @@ extension Schema {
             .read("remote_port"), .read("proposals"), .read("encap"), .read("dpd_delay"),
             .read("dpd_timeout"),
             .read("fragmentation"), .read("unique"), .read("rekey_time"), .read("over_time"),
-            .read("rand_time"), .read("keyingtries"), .read("verify_rekey"), .read("mobike"),
-            .refuse(
-                "reauth_time", except: .zero,
-                "is not implemented yet; rekey_time renews the keys without an interruption"),
+            .read("rand_time"), .read("reauth_time"), .read("keyingtries"), .read("verify_rekey"),
+            .read("mobike"),
             .refuse("aggressive", except: .no, ikev1), .refuse("pull", except: .yes, ikev1),
             .refuse("vips", except: .none, virtualAddresses),
             .refuse("pools", except: .none, virtualAddresses),

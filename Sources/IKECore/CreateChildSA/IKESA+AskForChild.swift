@@ -5,13 +5,13 @@ internal import IPsecModel
 extension IKESA {
     // MARK: Beginning
 
-    /// Begins to ask for a CHILD_SA on top of what there is.
+    /// Begins to ask for a CHILD_SA on top of what there is, with the selectors of its configuration if no others are given.
     func beginFurtherChild(
         _ configuration: ChildConfiguration, _ purpose: RequestedChild.Purpose, _ packet: PacketSelectors?,
-        _ turn: inout Turn
+        _ others: SelectorNarrowing.Result?, _ turn: inout Turn
     ) {
-        let selectors = self.offeredSelectors(configuration, packet)
-        let key = self.reqidKey(self.offeredSelectors(configuration, nil))
+        let selectors = others ?? self.offeredSelectors(configuration, packet)
+        let key = self.reqidKey(others ?? self.offeredSelectors(configuration, nil))
         let offer = ChildOffer(
             configured: configuration.proposals, current: nil, allowed: self.allowedMethods)
         self.allocateSPI(

@@ -79,7 +79,7 @@ extension IKESA {
     ) throws(InitiationFault) {
         guard var requested = self.requestedChild else { return }
         try self.register(&requested, agreed.selectors, &turn)
-        let child: ChildSA
+        var child: ChildSA
         do throws(CryptoFault) {
             child = try self.makeChild(requested, agreed, inboundSPI, ingredients, now: turn.now)
         } catch {
@@ -96,12 +96,20 @@ extension IKESA {
                 if old.state != .deleting { old.state = .rekeyed(successor: inboundSPI) }
             }
         }
+        var steps: [InstallationStep] =
+            takesOver ? [.inbound, .outbound] : [.inbound, .outbound, .policies]
+        if self.context.reauthentications[self.localSPI]?.isRedundant == true,
+            self.context.reqids.isShared(child.reqidKey)
+        {
+            // The other one sends, and what is installed last would take that over.
+            child.waitForInheritance(until: turn.now.advanced(by: Self.inheritancePatience))
+            steps = [.inbound]
+        }
         requested.stage = .installing(child)
         requested.requestID = self.context.makeRequestID(for: self)
         self.requestedChild = requested
         turn.ask(
-            .install(child.spec, takesOver ? [.inbound, .outbound] : [.inbound, .outbound, .policies]),
-            requestID: requested.requestID)
+            .install(child.spec, steps), requestID: requested.requestID)
     }
 
     /// Now it is known what was agreed, and in IKE_AUTH who the peer is: the reqid belongs to that.
@@ -149,7 +157,9 @@ extension IKESA {
             expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
             reqidKey: requested.reqidKey ?? self.reqidKey(agreed.selectors),
             isOutboundActive: true, activatesAt: nil)
-        if requested.replaces == nil { child.verification = self.verification(now: now) }
+        // What takes an older one's place has been rekeyed before, or would have been.
+        let isFirst = requested.replaces == nil && self.context.reauthentications[self.localSPI] == nil
+        if isFirst { child.verification = self.verification(now: now) }
         return child
     }
 

@@ -12,6 +12,10 @@ final class EngineContext {
     let directory = IKESADirectory()
     /// The reqids in use.
     var reqids = ReqIDRegistry()
+    /// IKE_SAs that we begin in place of others.
+    var reauthentications = ReauthenticationBook()
+    /// By reqid, the CHILD_SA of a peer that has authenticated anew which sends when the one before has ended.
+    var heirs: [UInt32: ESPSPI] = [:]
     /// What was dropped.
     var counters = Counters()
     /// IKE_SAs that something happened to in this turn: their deadlines may have changed, or they are gone.

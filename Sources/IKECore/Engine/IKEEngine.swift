@@ -198,7 +198,11 @@ package final class IKEEngine {
             for spi in touched {
                 guard let ikeSA = self.context.directory[spi] else { continue }
                 ikeSA.continueAgenda(&turn)
-                if ikeSA.isGone { self.context.directory.remove(ikeSA) }
+                self.tendReauthentication(of: ikeSA, &turn)
+                if ikeSA.isGone {
+                    ikeSA.removeRetiredChildren(&turn)
+                    self.context.directory.remove(ikeSA)
+                }
                 self.deadlines.schedule(spi, at: ikeSA.nextDeadline)
                 self.noteFate(of: ikeSA, &turn)
             }

@@ -117,6 +117,8 @@ package enum IKEEvent: Sendable {
     case ikeSAEstablished(IKESALabel, peer: Identity, path: Path, suite: IKESuite)
     /// We begin an IKE_SA.
     case initiating(IKESALabel, local: Endpoint, remote: Endpoint)
+    /// We begin an IKE_SA in place of another, to authenticate the peer anew.
+    case reauthenticating(IKESALabel, by: IKESALabel, peer: Endpoint)
     /// An IKE_SA that we began does not stand, or there was nothing to begin with.
     case initiationFailed(IKESALabel, peer: Endpoint?, InitiationFault)
     /// An IKE_SA goes on under new keys and a new label.

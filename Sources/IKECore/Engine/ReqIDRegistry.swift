@@ -51,6 +51,9 @@ struct ReqIDRegistry {
     /// The reqid of `key`; nil if no CHILD_SA has these selectors.
     func reqid(of key: Key) -> UInt32? { self.entries[key]?.reqid }
 
+    /// True if several CHILD_SAs have these selectors.
+    func isShared(_ key: Key) -> Bool { (self.entries[key]?.users ?? 0) > 1 }
+
     /// One CHILD_SA that used `key` has these selectors instead; the reqid of them, which may be another one.
     mutating func rename(_ key: Key, to other: Key) -> UInt32? {
         guard key != other, let entry = self.entries[key] else { return self.entries[other]?.reqid }

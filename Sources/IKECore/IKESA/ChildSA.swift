@@ -76,6 +76,21 @@ struct ChildSA {
         self.expiresAt = until
     }
 
+    /// It only receives until something makes it send, or until `until`.
+    mutating func waitForInheritance(until: Instant) {
+        self.spec.hasOutboundHalf = false
+        self.isOutboundActive = false
+        self.activatesAt = until
+    }
+
+    /// Another has taken over: it only receives until the peer has answered our DELETE.
+    mutating func retire() {
+        self.state = .retiring
+        self.activatesAt = nil
+        self.rekeyAt = nil
+        self.verification = .none
+    }
+
     /// True if it is one that carries traffic, or is about to.
     var isCurrent: Bool {
         switch self.state {

@@ -118,14 +118,18 @@ extension IKESA {
             bytes: configuration.bytes, packets: configuration.packets)
         // With other selectors than before, the policies are others too, and there is nothing to wait for.
         let old = self.children.first { $0.spec.inboundSPI == negotiated.replaces }
-        let takesOver = old?.spec.reqid == pending.reqid
+        let inherits =
+            negotiated.replaces == nil
+            && self.hasForerunner(sendingFor: pending.reqid, self.reqidKey(negotiated))
+        let takesOver = old?.spec.reqid == pending.reqid || inherits
+        let patience = inherits ? Self.inheritancePatience : Self.activationPatience
         spec.hasOutboundHalf = !takesOver
         var child = ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
             rekeyAt: rekey.map { now.advanced(by: $0) },
             expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
             reqidKey: self.reqidKey(negotiated), isOutboundActive: !takesOver,
-            activatesAt: takesOver ? now.advanced(by: Self.activationPatience) : nil)
+            activatesAt: takesOver ? now.advanced(by: patience) : nil)
         if negotiated.replaces == nil { child.verification = self.verification(now: now) }
         return child
     }
@@ -141,6 +145,7 @@ extension IKESA {
         }
         self.children.append(child)
         self.context.directory.setOwner(ofChild: child.spec, self.localSPI)
+        if negotiated.replaces == nil { self.awaitInheritance(of: child, &turn) }
         turn.event(
             .childSAInstalled(self.label, child: child.name, child.spec, replacing: negotiated.replaces))
         let answer = self.childPayloads(negotiated, inboundSPI: child.spec.inboundSPI, pending.exchange)
@@ -192,6 +197,7 @@ extension IKESA {
             child.state != .deleting
         else { return }
         self.updateChild(spi) { $0.activatesAt = nil }
+        if self.context.heirs[child.spec.reqid] == spi { self.context.heirs[child.spec.reqid] = nil }
         if let move = self.pendingMove, move.children.contains(spi) {
             // It would be installed where the CHILD_SA is just leaving.
             if !move.activations.contains(spi) { self.pendingMove?.activations.append(spi) }
@@ -285,7 +291,7 @@ extension IKESA {
     func tendChildren(_ turn: inout Turn) {
         for child in self.children {
             if let activatesAt = child.activatesAt, turn.now >= activatesAt {
-                self.activateOutbound(child.spec.inboundSPI, &turn)
+                self.endWaiting(of: child, &turn)
             }
             if let expiresAt = child.expiresAt, turn.now >= expiresAt {
                 self.deleteChild(
@@ -293,6 +299,15 @@ extension IKESA {
             }
         }
         self.rekeyDueChildren(&turn)
+    }
+
+    private func endWaiting(of child: ChildSA, _ turn: inout Turn) {
+        guard self.context.heirs[child.spec.reqid] == child.spec.inboundSPI else {
+            self.activateOutbound(child.spec.inboundSPI, &turn)
+            return
+        }
+        self.updateChild(child.spec.inboundSPI) { $0.activatesAt = nil }
+        self.askAboutInheritance(&turn)
     }
 
     /// The data plane's events were lost, an expiry perhaps among them: asks for each CHILD_SA whether it stands.
@@ -307,6 +322,7 @@ extension IKESA {
     /// Takes a CHILD_SA out of the data plane and all tables but `children`.
     func removeFromDataPlane(_ child: ChildSA, _ reason: EndReason, _ turn: inout Turn) {
         guard child.state != .deleting else { return }
+        self.bequeathTraffic(of: child, &turn)
         let isLast = self.context.reqids.release(child.reqidKey)
         self.context.directory.setOwner(ofChild: child.spec, nil)
         if let move = self.pendingMove, move.children.contains(child.spec.inboundSPI) {

@@ -44,6 +44,34 @@ extension IKESA {
         self.enqueue(.deleteIKESA, &turn)
     }
 
+    /// Ends an IKE_SA in whose place another one stands, and tells the peer. What it has for ESP goes on receiving until the
+    /// peer has answered, since that may send with it until then. What waits for it sends from now on, unless `isSucceeded`: then
+    /// the other one sends already.
+    func retire(_ reason: EndReason, isSucceeded: Bool, _ turn: inout Turn) {
+        guard self.established != nil else { return }
+        turn.event(.ikeSAEnded(self.label, reason))
+        self.context.touch(self)
+        self.abandonPendingAnswer(&turn)
+        self.abandonRequestedChild(&turn)
+        self.agenda = ExchangeAgenda()
+        self.replaced = []
+        self.requests.clearQueue()
+        self.disownSuccessors(&turn)
+        for child in self.children where child.state != .deleting {
+            if !isSucceeded { self.bequeathTraffic(of: child, &turn) }
+            self.updateChild(child.spec.inboundSPI) { $0.retire() }
+        }
+        let patience = self.context.limits.retransmission.reduce(.zero, +)
+        self.phase = .closing(until: turn.now.advanced(by: patience))
+        self.enqueue(.deleteIKESA, &turn)
+    }
+
+    /// Nothing is left of an IKE_SA: what it still has for ESP goes as well.
+    func removeRetiredChildren(_ turn: inout Turn) {
+        for child in self.children { self.removeFromDataPlane(child, .replaced, &turn) }
+        self.children.removeAll()
+    }
+
     /// Lets go of all that the IKE_SA holds; false if it is over already.
     private func leave(_ reason: EndReason, _ turn: inout Turn) -> Bool {
         switch self.phase {

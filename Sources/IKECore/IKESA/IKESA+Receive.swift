@@ -107,6 +107,7 @@ extension IKESA {
             // Only what is fresh shows that the peer lives (RFC 7296 §2.4): anybody can replay the last request.
             self.liveness.heardProtectedMessage(now: turn.now)
             self.followPath(message.arrival, &turn)
+            self.claimInheritance(&turn)
             let outcome = self.process(message, &turn)
             self.answer(outcome, exchange: message.header.exchange, message.arrival, &turn)
         }
@@ -212,6 +213,7 @@ extension IKESA {
         guard let request = self.requests.receive(answerTo: message.header.messageID) else { return }
         self.liveness.heardProtectedMessage(now: turn.now)
         self.followPath(message.arrival, &turn)
+        self.claimInheritance(&turn)
         guard message.payloads.notify(.invalidSyntax) == nil else {
             // Fatal in both peers (RFC 7296 §2.21.3).
             turn.event(.peerReported(self.label, .invalidSyntax))

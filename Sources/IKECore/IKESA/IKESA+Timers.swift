@@ -13,7 +13,8 @@ extension IKESA {
         case .closing(let until), .standby(let until): deadlines.append(until)
         case .established(let established):
             deadlines += [
-                established.expiresAt, self.rekeyAt, self.agendaDeadline, self.liveness.deadline,
+                established.expiresAt, self.rekeyAt, self.reauthenticateAt, self.agendaDeadline,
+                self.liveness.deadline,
                 self.keepalive.deadline(on: self.path), self.refusedChildren.values.min(),
             ]
             for child in self.children { deadlines.append(child.deadline) }
@@ -65,7 +66,7 @@ extension IKESA {
 
     private func expireIfDue(_ established: Established, _ turn: inout Turn) {
         guard let expiresAt = established.expiresAt, turn.now >= expiresAt else { return }
-        self.close(.expired, &turn)
+        self.close(self.reasonOfExpiry, &turn)
     }
 
     private func rekeyIfDue(_ turn: inout Turn) {

@@ -78,6 +78,8 @@ final class IKESA {
     var endedChildren: [(name: String, reason: EndReason)] = []
     /// When the keys are to be renewed; nil means never, or that it has begun.
     var rekeyAt: Instant?
+    /// When the peer is to be authenticated anew; nil means never, or that it has begun.
+    var reauthenticateAt: Instant?
     /// Older IKE_SAs of the same peer, which end when this one's IKE_AUTH is answered: their policies must
     /// not go before ours stand, or packets would leave in clear.
     var replaced: [Replaced] = []
@@ -221,8 +223,8 @@ final class IKESA {
         let establishedAt: Instant
         /// When these keys were made.
         let since: Instant
-        /// When it ends if nobody rekeys it; nil means never.
-        let expiresAt: Instant?
+        /// When it ends if nobody rekeys it, or authenticates anew; nil means never.
+        var expiresAt: Instant?
         /// How often the keys were renewed since IKE_AUTH.
         let rekeyCount: UInt64
     }

@@ -27,6 +27,8 @@ extension IKEEngine {
             self.context.touch(standing)
             return
         }
+        // One that was to take the place of what has ended meanwhile may stand soon.
+        if entry.persistence != .once, self.isReauthenticating(name) { return self.rest(name, &turn) }
         guard !pairs.isEmpty else {
             let label = IKESALabel(connection: name, uniqueID: self.context.makeUniqueID())
             let names = connection.remoteAddresses.map(\.description).joined(separator: " ")
@@ -76,7 +78,8 @@ extension IKEEngine {
         self.schedule(initiation.spi, at: nil)
         self.context.directory.add(ikeSA, initial: nil)
         self.context.touch(ikeSA)
-        ikeSA.beginAuthentication(for: initiation.child, initiation.packet, &turn)
+        ikeSA.beginAuthentication(
+            for: initiation.child, initiation.packet, initiation.selectors, &turn)
     }
 
     /// Time has passed for an attempt.
@@ -93,6 +96,7 @@ extension IKEEngine {
         self.initiations[initiation.spi] = nil
         self.schedule(initiation.spi, at: nil)
         turn.event(.initiationFailed(initiation.label, peer: initiation.remote, fault))
+        self.reauthenticationEnded(initiation.spi, &turn)
         if let name = self.keeper.name(of: initiation.spi) { self.rest(name, &turn) }
     }
 

@@ -40,7 +40,7 @@ extension IKESA {
         let verified: Verified
         do throws(AuthRefusal) {
             verified = try self.authenticate(request, halfOpen, message.arrival, &turn)
-            try self.checkUniqueness(verified, request, message, &turn)
+            try self.checkUniqueness(verified, request, halfOpen, message, &turn)
         } catch {
             if case .crypto(let fault) = error { turn.event(.cryptoFailed(self.label, fault)) }
             return .fault(.authenticationFailed)
@@ -159,7 +159,8 @@ extension IKESA {
 
     /// What becomes of older IKE_SAs between the same identities (RFC 7296 §2.4, INITIAL_CONTACT).
     private func checkUniqueness(
-        _ verified: Verified, _ request: AuthRequest, _ message: AuthenticatedMessage, _ turn: inout Turn
+        _ verified: Verified, _ request: AuthRequest, _ halfOpen: HalfOpen, _ message: AuthenticatedMessage,
+        _ turn: inout Turn
     ) throws(AuthRefusal) {
         let policy = verified.connection.uniqueness
         guard policy != .never else { return }
@@ -170,8 +171,13 @@ extension IKESA {
             self.replaced = older.map { Replaced(ikeSA: $0, tellsPeer: false) }
             return
         }
+        // From the same place it is the same peer, which authenticates anew (RFC 7296 §2.8.3).
+        let others = older.filter { !self.isReauthentication(of: $0, halfOpen) }
         switch policy {
-        case .replace: self.replaced = older.map { Replaced(ikeSA: $0, tellsPeer: true) }
+        case .replace:
+            self.replaced = others.map { Replaced(ikeSA: $0, tellsPeer: true) }
+            for other in older where self.isReauthentication(of: other, halfOpen) { other.endSoon(&turn) }
+        case .keep where others.isEmpty: return
         case .keep:
             turn.event(
                 .limitReached(
@@ -179,6 +185,14 @@ extension IKESA {
             throw .refused
         case .never, .no: return
         }
+    }
+
+    /// True if the peer stands at the same place with `older`, and did so when it began this one.
+    private func isReauthentication(of older: IKESA, _ halfOpen: HalfOpen) -> Bool {
+        guard let established = older.established else { return false }
+        let sinceThen = halfOpen.deadline.since(established.establishedAt)
+        return sinceThen > self.context.limits.halfOpenLifetime && older.path.remote == self.path.remote
+            && older.path.local == self.path.local
     }
 
     private func establish(_ verified: Verified, peer: Identity, _ turn: inout Turn) {
@@ -198,9 +212,16 @@ extension IKESA {
     ) -> Established {
         let lifetime = self.connection.lifetime
         self.rekeyAt = self.context.jittered(lifetime.rekey, by: lifetime.jitter).map { now.advanced(by: $0) }
+        // New keys do not make what the peer has proved any newer.
+        let proof = self.connection.reauthentication
+        self.reauthenticateAt = self.context.jittered(proof.rekey, by: proof.jitter)
+            .map { establishedAt.advanced(by: $0) }
+        let ends = [
+            lifetime.hard.map { now.advanced(by: $0) }, proof.hard.map { establishedAt.advanced(by: $0) },
+        ]
         return Established(
             peerIdentity: peer, localIdentity: local, establishedAt: establishedAt, since: now,
-            expiresAt: lifetime.hard.map { now.advanced(by: $0) }, rekeyCount: rekeyCount)
+            expiresAt: ends.compactMap(\.self).min(), rekeyCount: rekeyCount)
     }
 
     private func beginFirstChild(

@@ -3,12 +3,14 @@ internal import IPsecModel
 
 // IKE_AUTH as initiator (RFC 7296 §1.2, §2.15).
 extension IKESA {
-    /// Keys exist. The request needs an SPI for the CHILD_SA that it asks for.
+    /// Keys exist. The request needs an SPI for the CHILD_SA that it asks for, with the selectors of its configuration if no
+    /// others are given.
     func beginAuthentication(
-        for child: ChildConfiguration, _ packet: PacketSelectors?, _ turn: inout Turn
+        for child: ChildConfiguration, _ packet: PacketSelectors?, _ others: SelectorNarrowing.Result?,
+        _ turn: inout Turn
     ) {
-        let selectors = self.offeredSelectors(child, packet)
-        let whole = self.offeredSelectors(child, nil)
+        let selectors = others ?? self.offeredSelectors(child, packet)
+        let whole = others ?? self.offeredSelectors(child, nil)
         let key = ReqIDRegistry.Key(
             connection: self.connection.name, peer: nil, local: whole.local, remote: whole.remote)
         guard let reqid = self.context.reqids.take(key, configured: child.reqid) else {
@@ -134,7 +136,9 @@ extension IKESA {
     /// nothing (RFC 7296 §2.4). One that the peer is just beginning, whose identity we do not know yet, would be lost
     /// by it as well.
     private var isFirstContact: Bool {
-        guard self.connection.uniqueness != .never else { return false }
+        guard self.connection.uniqueness != .never,
+            self.context.reauthentications[self.localSPI] == nil
+        else { return false }
         let directory = self.context.directory
         let isBeingBegun = directory.unestablished.contains { other in
             other !== self && other.path.remote.address == self.path.remote.address
@@ -213,7 +217,11 @@ extension IKESA {
 
     private func establish(_ peer: Identity, begunAt: Instant, _ turn: inout Turn) {
         let local = self.ownIdentity
-        if self.connection.uniqueness == .replace { self.replaced = self.older(of: peer, than: begunAt) }
+        if self.connection.uniqueness == .replace {
+            // The one whose place this one takes stays until that is possible.
+            let predecessor = self.context.reauthentications[self.localSPI]?.old
+            self.replaced = self.older(of: peer, than: begunAt).filter { $0.ikeSA.localSPI != predecessor }
+        }
         self.phase = .established(
             self.makeEstablished(
                 peer: peer, local: local, establishedAt: turn.now, rekeyCount: 0, now: turn.now))

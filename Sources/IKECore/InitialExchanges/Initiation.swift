@@ -18,7 +18,9 @@ final class Initiation {
     let uniqueID: UInt64
     /// Our SPI.
     let spi: IKESPI
-    /// Where it begins: port 500 of both ends.
+    /// What is offered for it; nil for what its configuration says.
+    var selectors: SelectorNarrowing.Result?
+    /// Where it begins: port 500 of both ends, or where an older IKE_SA is.
     let local: Endpoint
     let remote: Endpoint
 
@@ -46,11 +48,22 @@ final class Initiation {
         case keyed(IKESA)
     }
 
+    /// An attempt from port 500 of `local` to that of `remote`; nothing is sent yet.
+    convenience init(
+        _ connection: ConnectionConfiguration, _ child: ChildConfiguration,
+        for packet: PacketSelectors? = nil,
+        from local: IPAddress, to remote: IPAddress, _ context: EngineContext, now: Instant
+    ) throws(CryptoFault) {
+        try self.init(
+            connection, child, for: packet, from: Endpoint(local, IKEPort.ike),
+            to: Endpoint(remote, IKEPort.ike), context, now: now)
+    }
+
     /// An attempt from `local` to `remote`; nothing is sent yet.
     init(
         _ connection: ConnectionConfiguration, _ child: ChildConfiguration,
         for packet: PacketSelectors? = nil,
-        from local: IPAddress, to remote: IPAddress, _ context: EngineContext, now: Instant
+        from local: Endpoint, to remote: Endpoint, _ context: EngineContext, now: Instant
     ) throws(CryptoFault) {
         self.connection = connection
         self.child = child
@@ -59,8 +72,8 @@ final class Initiation {
         self.context = context
         self.uniqueID = context.makeUniqueID()
         self.spi = try context.makeIKESPI()
-        self.local = Endpoint(local, IKEPort.ike)
-        self.remote = Endpoint(remote, IKEPort.ike)
+        self.local = local
+        self.remote = remote
         self.nonce = try context.crypto.bytes(32)
         let methods = Self.methods(connection)
         guard let first = methods.first else { throw .unavailable("a key exchange method in proposals") }
@@ -91,7 +104,9 @@ final class Initiation {
         let span = schedule.indices.contains(self.transmissions) ? schedule[self.transmissions] : .seconds(4)
         self.transmissions += 1
         self.retryAt = turn.now.advanced(by: span * (1 - self.context.haste()))
-        turn.send(self.octets, from: self.local, to: self.remote)
+        let needsMarker = self.local.port != IKEPort.ike
+        turn.send(
+            needsMarker ? NonESPMarker.add(to: self.octets) : self.octets, from: self.local, to: self.remote)
     }
 
     /// Sends it once more if it is time; false if there were tries enough.
@@ -252,14 +267,15 @@ final class Initiation {
     }
 
     /// With a NAT on the way, everything goes on at port 4500 (RFC 7296 §2.23). With MOBIKE it does so without one as well: a
-    /// later path may have one (RFC 4555 §3.3).
+    /// later path may have one (RFC 4555 §3.3). What is not at port 500 stays.
     private func path(_ finding: NATDetection.Finding, now: Instant) -> Path {
         let isEncapsulated =
             finding.isNATPresent || (finding.isSupported && self.connection.forcesEncapsulation)
         let movesPort = isEncapsulated || (finding.isSupported && self.connection.mobike)
-        let port = movesPort ? IKEPort.natTraversal : IKEPort.ike
+        let moves = movesPort && self.local.port == IKEPort.ike
         return Path(
-            local: Endpoint(self.local.address, port), remote: Endpoint(self.remote.address, port),
+            local: moves ? Endpoint(self.local.address, IKEPort.natTraversal) : self.local,
+            remote: moves ? Endpoint(self.remote.address, IKEPort.natTraversal) : self.remote,
             isLocalBehindNAT: finding.isLocalBehindNAT, isRemoteBehindNAT: finding.isRemoteBehindNAT,
             usesUDPEncapsulation: isEncapsulated, confirmedAt: now)
     }

@@ -10,6 +10,8 @@ struct ExchangeAgenda {
         case rekeyChild(ESPSPI)
         /// A CHILD_SA of this configuration (RFC 7296 §1.3.1), perhaps because of a packet.
         case createChild(String, PacketSelectors?)
+        /// A CHILD_SA of this configuration with these selectors, which an older IKE_SA has (RFC 7296 §2.8.3).
+        case recreateChild(String, SelectorNarrowing.Result)
         /// A CHILD_SA in place of the one with this inbound SPI, which the peer does not have any more.
         case supersedeChild(ESPSPI)
     }

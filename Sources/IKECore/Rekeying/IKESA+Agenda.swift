@@ -26,12 +26,15 @@ extension IKESA {
         case .rekeyIKESA: self.beginRekeyingIKESA(&turn)
         case .createChild(let name, let packet):
             guard let configuration = self.configuration(ofChild: name) else { return }
-            self.beginFurtherChild(configuration, .further, packet, &turn)
+            self.beginFurtherChild(configuration, .further, packet, nil, &turn)
+        case .recreateChild(let name, let selectors):
+            guard let configuration = self.configuration(ofChild: name) else { return }
+            self.beginFurtherChild(configuration, .further, nil, selectors, &turn)
         case .supersedeChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)
             else { return }
-            self.beginFurtherChild(configuration, .superseding(spi), nil, &turn)
+            self.beginFurtherChild(configuration, .superseding(spi), nil, nil, &turn)
         case .rekeyChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)

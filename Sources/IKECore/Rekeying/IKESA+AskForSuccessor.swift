@@ -149,6 +149,8 @@ extension IKESA {
                     .ikeProposal, ours: self.connection.proposals.map(\.description),
                     theirs: ["\(refusal.type.name), without saying what it has"])))
         self.giveWay(requested, Self.longPause, &turn)
+        // A peer that cannot rekey, or not with what it is configured for now, can still begin anew (RFC 7296 §1.3.2, §4).
+        self.reauthenticate(&turn)
     }
 
     /// The peer wants another group of those that we offered (RFC 7296 §1.3.2).

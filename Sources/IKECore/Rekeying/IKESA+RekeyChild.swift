@@ -47,12 +47,7 @@ extension IKESA {
         if old.verification == .begun {
             turn.event(.rekeyingVerified(self.label, child: old.name))
         }
-        self.updateChild(spi) { child in
-            child.state = .retiring
-            child.activatesAt = nil
-            child.rekeyAt = nil
-            child.verification = .none
-        }
+        self.updateChild(spi) { $0.retire() }
         self.enqueue(.deleteChildren([spi]), &turn)
     }
 

@@ -115,6 +115,7 @@ extension IKESA {
                 rekeyCount: established.rekeyCount + 1, now: turn.now))
         successor.inherit(from: self)
         self.heir = successor
+        self.context.reauthentications.move(self.localSPI, to: successor.localSPI)
         self.context.touch(successor)
         for child in successor.children where child.state != .deleting {
             self.context.directory.setOwner(ofChild: child.spec, successor.localSPI)
@@ -141,6 +142,7 @@ extension IKESA {
             self.context.handOver(requestID: requestID, to: self)
         }
         if let move = self.pendingMove { self.context.handOver(requestID: move.requestID, to: self) }
+        self.reauthenticateAt = old.reauthenticateAt
         self.agenda = old.agenda
         self.agenda.remove(.rekeyIKESA)
         old.agenda = ExchangeAgenda()

@@ -3,7 +3,7 @@ internal import IPsecModel
 /// Narrows a peer's traffic selectors to what a child's configuration allows (RFC 7296 §2.9).
 struct SelectorNarrowing {
     /// Both sides' selectors after narrowing; neither list is empty.
-    struct Result: Equatable {
+    struct Result: Hashable {
         let local: [TrafficSelector]
         let remote: [TrafficSelector]
     }

@@ -181,6 +181,8 @@ package struct ConnectionConfiguration: Hashable, Sendable {
     package var uniqueness: UniquenessPolicy = .no
     /// Time until rekeying and end of the IKE_SA.
     package var lifetime = Lifetime(rekey: .seconds(14_400), hard: .seconds(15_840), jitter: .seconds(1_440))
+    /// Time until the peer is authenticated anew, and until the IKE_SA ends if that fails, both from IKE_AUTH on.
+    package var reauthentication = Lifetime(rekey: nil, hard: nil, jitter: .zero)
     /// Try a rekeying soon after a first CHILD_SA stands, to learn whether both sides can do it.
     package var verifiesRekeying = false
     /// Accept and send fragmented messages (RFC 7383).

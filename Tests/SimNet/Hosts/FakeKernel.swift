@@ -18,6 +18,8 @@ package final class FakeKernel {
         package internal(set) var path: Path
         /// The inbound SPI of the CHILD_SA.
         package let inboundSPI: ESPSPI
+        /// Counts installations.
+        let serial: Int
         /// The last sequence number that was sent, or the highest that came.
         package internal(set) var sequence: UInt32 = 0
         /// When a packet last passed.
@@ -71,6 +73,7 @@ package final class FakeKernel {
     /// How many moves were made.
     package private(set) var moves = 0
     private var nextSPI: UInt32
+    private var installations = 0
 
     /// A kernel without states. One that starts anew must have other SPIs than before, as chance would have it.
     package init(firstSPI: UInt32 = 0xc000_0001) {
@@ -160,9 +163,9 @@ package final class FakeKernel {
             switch step {
             case .inbound:
                 self.reserved[child.inboundSPI] = nil
-                self.inbound[child.inboundSPI] = Self.state(child, child.inboundKeys)
+                self.inbound[child.inboundSPI] = self.state(child, child.inboundKeys)
             case .outbound:
-                self.outbound[identifier] = Self.state(child, child.outboundKeys)
+                self.outbound[identifier] = self.state(child, child.outboundKeys)
                 self.sending[child.reqid] = identifier
             case .policies:
                 self.policies[child.reqid] = PolicySet(
@@ -185,10 +188,11 @@ package final class FakeKernel {
         recorder.note(child.outboundSPI, to: path.remote.address, protection, child.outboundKeys)
     }
 
-    private static func state(_ child: ChildSASpec, _ keys: ESPKeys) -> State {
-        State(
+    private func state(_ child: ChildSASpec, _ keys: ESPKeys) -> State {
+        self.installations += 1
+        return State(
             reqid: child.reqid, suite: child.suite, keys: keys, path: child.path,
-            inboundSPI: child.inboundSPI)
+            inboundSPI: child.inboundSPI, serial: self.installations)
     }
 
     static func outboundIdentifier(_ child: ChildSASpec, _ path: Path) -> SAIdentifier {
@@ -204,6 +208,12 @@ package final class FakeKernel {
             sending.inboundSPI != child.inboundSPI
         {
             self.violate("\(child.outboundSPI) of another CHILD_SA is removed")
+        }
+        // Like a real one, it then sends with the newest of what is left.
+        if self.sending[child.reqid] == identifier {
+            self.sending[child.reqid] =
+                self.outbound.filter { $0.value.reqid == child.reqid }
+                .max { $0.value.serial < $1.value.serial }?.key
         }
         let isUsed = self.inbound.values.contains { $0.reqid == child.reqid }
         if withPolicies {
