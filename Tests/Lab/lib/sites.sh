@@ -91,6 +91,7 @@ CONF
     } >"$SITE_DIR/gwa/culvert.conf"
     chmod 600 "$SITE_DIR/gwa/culvert.conf"
     ip netns exec gwa "$CULVERT_BIN/culvertd" --config "$SITE_DIR/gwa/culvert.conf" --socket "$SITE_DIR/gwa/culvert.sock" \
+        --state "$SITE_DIR/gwa/state" \
         --log-level debug >>"$SITE_DIR/gwa/daemon.log" 2>&1 &
     echo $! >"$SITE_DIR/gwa/pid"
     track $!
