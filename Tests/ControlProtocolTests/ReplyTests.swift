@@ -21,8 +21,8 @@ struct ReplyTests {
 
     @Test func `an answer to terminate has the fields of the contract`() throws {
         let report = TerminateReport(terminated: [
-            TerminateReport.Ended(name: "hq", id: 7),
-            TerminateReport.Ended(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
+            SAReference(name: "hq", id: 7),
+            SAReference(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
         ])
         try self.check(report, "terminate")
     }

@@ -56,8 +56,8 @@ struct ReplyOutcomeTests {
 
     @Test func `what is ended is named`() throws {
         let report = TerminateReport(terminated: [
-            TerminateReport.Ended(name: "hq", id: 7),
-            TerminateReport.Ended(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
+            SAReference(name: "hq", id: 7),
+            SAReference(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
         ])
         let command = try parse(TerminateCommand.self, ["terminate", "hq"])
         #expect(
@@ -72,8 +72,8 @@ struct ReplyOutcomeTests {
         let command = try parse(RekeyCommand.self, ["rekey", "hq#7", "--child", "net"])
         #expect(command.request == .rekey(SAName(connection: "hq", id: 7), child: "net"))
         let report = RekeyReport(rekeying: [
-            RekeyReport.Rekeyed(name: "hq", id: 7),
-            RekeyReport.Rekeyed(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
+            SAReference(name: "hq", id: 7),
+            SAReference(name: "hq", id: 8, child: "net", inboundSPI: "c2a81f07"),
         ])
         #expect(
             command.outcome(report, .plain).output == """

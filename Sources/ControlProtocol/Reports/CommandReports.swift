@@ -17,74 +17,49 @@ package struct SAReport: Hashable, Sendable, Codable {
     }
 }
 
-/// What is being rekeyed; how it goes is in the next `SAReport`.
-package struct RekeyReport: Hashable, Sendable, Codable {
-    /// An IKE_SA, or one CHILD_SA of it.
-    package struct Rekeyed: Hashable, Sendable, Codable {
-        /// The connection's name.
-        package var name: String
-        /// The IKE_SA's unique ID.
-        package var id: UInt64
-        /// The CHILD_SA's name; nil if the IKE_SA gets new keys.
-        package var child: String?
-        /// The old CHILD_SA's inbound SPI: 8 hexadecimal digits.
-        package var inboundSPI: String?
+/// An IKE_SA, or one CHILD_SA of it, that a command is about.
+package struct SAReference: Hashable, Sendable, Codable {
+    /// The connection's name.
+    package var name: String
+    /// The IKE_SA's unique ID.
+    package var id: UInt64
+    /// The CHILD_SA's name; nil if the IKE_SA itself is meant.
+    package var child: String?
+    /// The CHILD_SA's inbound SPI: 8 hexadecimal digits. Of a rekeying, that of the old one.
+    package var inboundSPI: String?
 
-        /// The IKE_SA `id` of the connection `name`, or a CHILD_SA of it.
-        package init(name: String, id: UInt64, child: String? = nil, inboundSPI: String? = nil) {
-            self.name = name
-            self.id = id
-            self.child = child
-            self.inboundSPI = inboundSPI
-        }
-
-        private enum CodingKeys: String, CodingKey {
-            case name, id, child
-            case inboundSPI = "spi_in"
-        }
+    /// The IKE_SA `id` of the connection `name`, or a CHILD_SA of it.
+    package init(name: String, id: UInt64, child: String? = nil, inboundSPI: String? = nil) {
+        self.name = name
+        self.id = id
+        self.child = child
+        self.inboundSPI = inboundSPI
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case name, id, child
+        case inboundSPI = "spi_in"
+    }
+}
+
+/// What is being rekeyed; how it goes is in the next `SAReport`.
+package struct RekeyReport: Hashable, Sendable, Codable {
     /// What is being rekeyed.
-    package var rekeying: [Rekeyed]
+    package var rekeying: [SAReference]
 
     /// The rekeying of `rekeying`.
-    package init(rekeying: [Rekeyed]) {
+    package init(rekeying: [SAReference]) {
         self.rekeying = rekeying
     }
 }
 
 /// What is being ended; the peers have been told or are about to be.
 package struct TerminateReport: Hashable, Sendable, Codable {
-    /// An IKE_SA, or one CHILD_SA of it.
-    package struct Ended: Hashable, Sendable, Codable {
-        /// The connection's name.
-        package var name: String
-        /// The IKE_SA's unique ID.
-        package var id: UInt64
-        /// The CHILD_SA's name; nil if the whole IKE_SA ends.
-        package var child: String?
-        /// The CHILD_SA's inbound SPI: 8 hexadecimal digits.
-        package var inboundSPI: String?
-
-        /// The IKE_SA `id` of the connection `name`, or a CHILD_SA of it.
-        package init(name: String, id: UInt64, child: String? = nil, inboundSPI: String? = nil) {
-            self.name = name
-            self.id = id
-            self.child = child
-            self.inboundSPI = inboundSPI
-        }
-
-        private enum CodingKeys: String, CodingKey {
-            case name, id, child
-            case inboundSPI = "spi_in"
-        }
-    }
-
     /// What is being ended; empty if nothing stood and only an attempt to begin was ended.
-    package var terminated: [Ended]
+    package var terminated: [SAReference]
 
     /// The end of `terminated`.
-    package init(terminated: [Ended]) {
+    package init(terminated: [SAReference]) {
         self.terminated = terminated
     }
 }

@@ -20,13 +20,7 @@ struct TerminateCommand: DaemonCommand {
         guard !report.terminated.isEmpty else {
             return Outcome(output: "\(self.name): what was being begun is ended\n")
         }
-        let lines = report.terminated.map { ended in
-            let ikeSA = "\(ended.name)#\(ended.id)"
-            guard let child = ended.child else { return "\(ikeSA): IKE_SA is being deleted\n" }
-            let spi = ended.inboundSPI.map { " (SPI in \($0))" } ?? ""
-            return "\(ikeSA): CHILD_SA \(child)\(spi) is being deleted\n"
-        }
-        return Outcome(output: lines.joined())
+        return Outcome(output: report.terminated.map { "\($0.words) is being deleted\n" }.joined())
     }
 }
 
@@ -46,13 +40,17 @@ struct RekeyCommand: DaemonCommand {
     var request: ControlRequest { .rekey(self.name, child: self.child) }
 
     func outcome(_ report: RekeyReport, _ palette: Palette) -> Outcome {
-        let lines = report.rekeying.map { rekeyed in
-            let ikeSA = "\(rekeyed.name)#\(rekeyed.id)"
-            guard let child = rekeyed.child else { return "\(ikeSA): IKE_SA is being rekeyed\n" }
-            let spi = rekeyed.inboundSPI.map { " (SPI in \($0))" } ?? ""
-            return "\(ikeSA): CHILD_SA \(child)\(spi) is being rekeyed\n"
-        }
-        return Outcome(output: lines.joined())
+        Outcome(output: report.rekeying.map { "\($0.words) is being rekeyed\n" }.joined())
+    }
+}
+
+extension SAReference {
+    /// The beginning of a line about it.
+    fileprivate var words: String {
+        let ikeSA = "\(self.name)#\(self.id)"
+        guard let child = self.child else { return "\(ikeSA): IKE_SA" }
+        let spi = self.inboundSPI.map { " (SPI in \($0))" } ?? ""
+        return "\(ikeSA): CHILD_SA \(child)\(spi)"
     }
 }
 

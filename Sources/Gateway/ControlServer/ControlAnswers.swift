@@ -81,7 +81,8 @@ final class ControlAnswers {
         switch answer {
         case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
         case .begun:
-            return .success(TerminateReport(terminated: before.flatMap { Self.ended($0, child) }))
+            let ended = before.flatMap { Self.references($0, child) { $0 != "deleting" } }
+            return .success(TerminateReport(terminated: ended))
         }
     }
 
@@ -97,17 +98,8 @@ final class ControlAnswers {
         switch self.loop.command(.rekey(connection: name.connection, uniqueID: name.id, child: child)) {
         case .refused(let sentence): return .failure(ControlError(.notFound, sentence))
         case .begun:
-            return .success(RekeyReport(rekeying: before.flatMap { Self.rekeyed($0, child) }))
-        }
-    }
-
-    private static func rekeyed(_ snapshot: IKESASnapshot, _ child: String?) -> [RekeyReport.Rekeyed] {
-        let name = snapshot.label.connection ?? ""
-        guard let child else { return [RekeyReport.Rekeyed(name: name, id: snapshot.label.uniqueID)] }
-        return snapshot.children.filter { $0.name == child && $0.state == "installed" }.map {
-            RekeyReport.Rekeyed(
-                name: name, id: snapshot.label.uniqueID, child: child,
-                inboundSPI: $0.spec.inboundSPI.description)
+            let rekeyed = before.flatMap { Self.references($0, child) { $0 == "installed" } }
+            return .success(RekeyReport(rekeying: rekeyed))
         }
     }
 
@@ -118,13 +110,14 @@ final class ControlAnswers {
         }
     }
 
-    private static func ended(_ snapshot: IKESASnapshot, _ child: String?) -> [TerminateReport.Ended] {
+    /// The IKE_SA, or those of its CHILD_SAs `child` whose state is meant.
+    private static func references(
+        _ snapshot: IKESASnapshot, _ child: String?, where isMeant: (String) -> Bool
+    ) -> [SAReference] {
         let name = snapshot.label.connection ?? ""
-        guard let child else {
-            return [TerminateReport.Ended(name: name, id: snapshot.label.uniqueID)]
-        }
-        return snapshot.children.filter { $0.name == child && $0.state != "deleting" }.map {
-            TerminateReport.Ended(
+        guard let child else { return [SAReference(name: name, id: snapshot.label.uniqueID)] }
+        return snapshot.children.filter { $0.name == child && isMeant($0.state) }.map {
+            SAReference(
                 name: name, id: snapshot.label.uniqueID, child: child,
                 inboundSPI: $0.spec.inboundSPI.description)
         }
