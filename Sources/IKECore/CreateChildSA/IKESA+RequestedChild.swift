@@ -141,20 +141,11 @@ extension IKESA {
             agreed.suite.protection, skD: self.keys.skD, prf: self.keys.prf,
             requesterNonce: ingredients.requesterNonce, answererNonce: ingredients.answererNonce,
             sharedSecret: ingredients.sharedSecret)
-        let rekey = self.context.jittered(configuration.lifetime.rekey, by: configuration.lifetime.jitter)
-        let spec = ChildSASpec(
-            reqid: requested.reqid, inboundSPI: inboundSPI, outboundSPI: agreed.outboundSPI,
-            path: self.mobility.heldPath ?? self.path,
-            suite: agreed.suite, inboundKeys: keys.fromAnswerer, outboundKeys: keys.fromRequester,
-            localSelectors: agreed.selectors.local, remoteSelectors: agreed.selectors.remote,
-            ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),
-            mode: configuration.mode, replayWindow: configuration.replayWindow,
-            lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
-            bytes: configuration.bytes, packets: configuration.packets)
+        let spec = self.childSpec(
+            configuration, agreed.suite, agreed.selectors, reqid: requested.reqid,
+            inbound: (inboundSPI, keys.fromAnswerer), outbound: (agreed.outboundSPI, keys.fromRequester))
         var child = ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
-            rekeyAt: rekey.map { now.advanced(by: $0) },
-            expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
             reqidKey: requested.reqidKey ?? self.reqidKey(agreed.selectors),
             isOutboundActive: true, activatesAt: nil)
         // What takes an older one's place has been rekeyed before, or would have been.

@@ -52,16 +52,17 @@ struct ChildSA {
     /// Whether a first rekeying is to be tried.
     var verification = Verification.none
 
-    /// A CHILD_SA with these times.
+    /// A CHILD_SA whose lifetime begins at `installedAt`.
     init(
-        name: String, spec: ChildSASpec, installedAt: Instant, rekeyAt: Instant?, expiresAt: Instant?,
-        reqidKey: ReqIDRegistry.Key, isOutboundActive: Bool, activatesAt: Instant?
+        name: String, spec: ChildSASpec, installedAt: Instant, reqidKey: ReqIDRegistry.Key,
+        isOutboundActive: Bool,
+        activatesAt: Instant?
     ) {
         self.name = name
         self.spec = spec
         self.installedAt = installedAt
-        self.rekeyAt = rekeyAt
-        self.expiresAt = expiresAt
+        self.rekeyAt = spec.lifetime.rekey.map { installedAt.advanced(by: $0) }
+        self.expiresAt = spec.lifetime.hard.map { installedAt.advanced(by: $0) }
         self.reqidKey = reqidKey
         self.isOutboundActive = isOutboundActive
         self.activatesAt = activatesAt

@@ -106,16 +106,9 @@ extension IKESA {
             negotiated.suite.protection, skD: self.keys.skD, prf: self.keys.prf,
             requesterNonce: negotiated.requesterNonce, answererNonce: negotiated.answererNonce,
             sharedSecret: negotiated.exchanged?.secret)
-        let rekey = self.context.jittered(configuration.lifetime.rekey, by: configuration.lifetime.jitter)
-        var spec = ChildSASpec(
-            reqid: pending.reqid, inboundSPI: inboundSPI, outboundSPI: negotiated.outboundSPI,
-            path: self.mobility.heldPath ?? self.path,
-            suite: negotiated.suite, inboundKeys: keys.fromRequester, outboundKeys: keys.fromAnswerer,
-            localSelectors: negotiated.selectors.local, remoteSelectors: negotiated.selectors.remote,
-            ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),
-            mode: configuration.mode, replayWindow: configuration.replayWindow,
-            lifetime: Lifetime(rekey: rekey, hard: configuration.lifetime.hard, jitter: .zero),
-            bytes: configuration.bytes, packets: configuration.packets)
+        var spec = self.childSpec(
+            configuration, negotiated.suite, negotiated.selectors, reqid: pending.reqid,
+            inbound: (inboundSPI, keys.fromRequester), outbound: (negotiated.outboundSPI, keys.fromAnswerer))
         // With other selectors than before, the policies are others too, and there is nothing to wait for.
         let old = self.children.first { $0.spec.inboundSPI == negotiated.replaces }
         let inherits =
@@ -126,12 +119,27 @@ extension IKESA {
         spec.hasOutboundHalf = !takesOver
         var child = ChildSA(
             name: configuration.name, spec: spec, installedAt: now,
-            rekeyAt: rekey.map { now.advanced(by: $0) },
-            expiresAt: configuration.lifetime.hard.map { now.advanced(by: $0) },
             reqidKey: self.reqidKey(negotiated), isOutboundActive: !takesOver,
             activatesAt: takesOver ? now.advanced(by: patience) : nil)
         if negotiated.replaces == nil { child.verification = self.verification(now: now) }
         return child
+    }
+
+    /// What the data plane is to know of a CHILD_SA of this configuration, whichever side has asked for it.
+    func childSpec(
+        _ configuration: ChildConfiguration, _ suite: ESPSuite, _ selectors: SelectorNarrowing.Result,
+        reqid: UInt32, inbound: (spi: ESPSPI, keys: ESPKeys), outbound: (spi: ESPSPI, keys: ESPKeys)
+    ) -> ChildSASpec {
+        let lifetime = configuration.lifetime
+        return ChildSASpec(
+            reqid: reqid, inboundSPI: inbound.spi, outboundSPI: outbound.spi,
+            path: self.mobility.heldPath ?? self.path, suite: suite, inboundKeys: inbound.keys,
+            outboundKeys: outbound.keys, localSelectors: selectors.local, remoteSelectors: selectors.remote,
+            ownNetworks: SelectorNarrowing.resolve(configuration.localSelectors, self.path.local.address),
+            mode: configuration.mode, replayWindow: configuration.replayWindow,
+            lifetime: Lifetime(
+                rekey: self.context.jittered(lifetime.rekey, by: lifetime.jitter), hard: lifetime.hard,
+                jitter: .zero), bytes: configuration.bytes, packets: configuration.packets)
     }
 
     private func finishInstallation(_ pending: PendingAnswer, _ child: ChildSA, _ turn: inout Turn) {
