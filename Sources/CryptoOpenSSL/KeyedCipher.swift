@@ -17,24 +17,25 @@ final class SharedCipher {
 
     /// The context that enciphers, with `key`, for one message.
     fileprivate func encryption(_ key: SecretBytes) throws(CryptoFault) -> CipherContext {
-        guard let context = self.encrypting else {
-            let context = try CipherContext(self.cipher, key: key, .encrypt)
-            self.encrypting = context
-            return context
-        }
-        try context.change(key: key)
+        let context = try self.context(self.encrypting, key, .encrypt)
+        self.encrypting = context
         return context
     }
 
     /// The context that deciphers, with `key`, for one message.
     fileprivate func decryption(_ key: SecretBytes) throws(CryptoFault) -> CipherContext {
-        guard let context = self.decrypting else {
-            let context = try CipherContext(self.cipher, key: key, .decrypt)
-            self.decrypting = context
-            return context
-        }
-        try context.change(key: key)
+        let context = try self.context(self.decrypting, key, .decrypt)
+        self.decrypting = context
         return context
+    }
+
+    /// `kept` with another key, or the first context of its direction.
+    private func context(
+        _ kept: CipherContext?, _ key: SecretBytes, _ direction: CipherContext.Direction
+    ) throws(CryptoFault) -> CipherContext {
+        guard let kept else { return try CipherContext(self.cipher, key: key, direction) }
+        try kept.change(key: key)
+        return kept
     }
 }
 
