@@ -26,9 +26,8 @@ extension IKEEngine {
         else { return false }
         self.context.counters.drop(.unprotected)
         guard let spi = ESPSPI(bytes: notify.data), self.hints.spend(now: turn.now) else { return true }
-        let meant = self.context.directory.all.first { ikeSA in
-            ikeSA.path.remote.address == arrival.source.address
-                && ikeSA.children.contains { $0.spec.outboundSPI == spi }
+        let meant = self.context.directory.owners(ofOutbound: spi).first {
+            $0.path.remote.address == arrival.source.address
         }
         meant?.peerMayBeGone(&turn)
         return true
