@@ -1,4 +1,4 @@
-internal import IPsecModel
+package import IPsecModel
 
 /// One key exchange: a fresh private value, and what may be done with it once.
 final class OpenSSLKeyExchange: KeyExchange {
@@ -59,5 +59,18 @@ final class OpenSSLKeyExchange: KeyExchange {
         guard value.lexicographicallyPrecedes(greatest) else {
             throw .invalidPublicValue(reason: "not less than p − 1")
         }
+    }
+}
+
+/// Makes key pairs of OpenSSL 3: on any thread, as there is nothing that two threads would share.
+package struct OpenSSLKeyExchangeSource: KeyExchangeSource, Sendable {
+    /// A source of key pairs.
+    package init() {}
+
+    package func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {
+        guard let group = KeyExchangeGroup(method) else {
+            throw .unavailable("key exchange method \(method.rawValue)")
+        }
+        return try OpenSSLKeyExchange(group, PrivateKey(generatedIn: group))
     }
 }

@@ -101,10 +101,7 @@ package final class OpenSSLProvider: CryptoProvider {
     }
 
     package func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {
-        guard let group = KeyExchangeGroup(method) else {
-            throw .unavailable("key exchange method \(method.rawValue)")
-        }
-        return try OpenSSLKeyExchange(group, PrivateKey(generatedIn: group))
+        try OpenSSLKeyExchangeSource().keyExchange(method)
     }
 
     package func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8] {

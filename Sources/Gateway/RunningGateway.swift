@@ -16,6 +16,7 @@ final class RunningGateway {
     private let sockets: SocketSet
     private let plane: ChosenDataPlane
     private let log: EventLog
+    private let keyExchange: KeyExchangeDriver
     private var poller: DescriptorPoller?
     private var paths: PathWatch?
 
@@ -26,12 +27,13 @@ final class RunningGateway {
         self.session = Session(
             file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason,
             encapsulatesAll: startup.plane.requiresEncapsulation, log: log)
+        self.keyExchange = KeyExchangeDriver.suited(to: System.coreCount)
         let engine = IKEEngine(
             configuration: self.session.configuration, crypto: OpenSSLProvider(),
             qcdSecret: startup.crashSecret)
         self.loop = ControlLoop(
             engine: engine, dataPlane: startup.plane.plane, outlet: startup.sockets, eventLoop: eventLoop,
-            mark: startup.plane.mark, log: log)
+            keyExchange: self.keyExchange, mark: startup.plane.mark, log: log)
         self.answers = ControlAnswers(loop: self.loop, session: self.session)
         self.log = log
     }
@@ -172,6 +174,7 @@ final class RunningGateway {
         self.poller?.stop()
         self.paths?.stop()
         self.loop.stop()
+        self.keyExchange.stop()
         do throws(KernelFault) {
             try self.plane.plane.removeEverything()
         } catch {

@@ -149,6 +149,8 @@ final class LoadRun {
         switch output {
         case .send(let bytes, let source, let destination):
             self.send(bytes, from: source, to: destination, of: index)
+        // They begin and do not answer.
+        case .agreeOnKey: break
         case .dataPlane(let request): return self.answer(request)
         case .findAddresses(let searchID, _, _):
             return .addresses(searchID: searchID, [initiator.addresses])

@@ -22,6 +22,7 @@ final class ControlLoop {
     let outlet: any DatagramOutlet
     let eventLoop: any EventLoop
     let log: EventLog
+    private let keyExchange: KeyExchangeDriver
     /// What our packets are marked with; 0 for nothing.
     private let mark: UInt32
     /// Why connections are down.
@@ -31,7 +32,8 @@ final class ControlLoop {
     private var timerAt: Instant?
     /// When it last went off.
     private var lastTick: Instant?
-    private var replies: [(requestID: UInt64, reply: DataPlaneReply)] = []
+    /// What followed at once from what the engine wanted.
+    private var replies: [Input] = []
     private var answers: [UInt64: CommandAnswer] = [:]
     private var lastCommandID: UInt64 = 0
     private var isStopped = false
@@ -41,8 +43,9 @@ final class ControlLoop {
     /// A loop that runs on `eventLoop`.
     init(
         engine: IKEEngine, dataPlane: any DataPlane, outlet: any DatagramOutlet, eventLoop: any EventLoop,
-        mark: UInt32 = 0, log: EventLog
+        keyExchange: KeyExchangeDriver, mark: UInt32 = 0, log: EventLog
     ) {
+        self.keyExchange = keyExchange
         self.mark = mark
         self.engine = engine
         self.dataPlane = dataPlane
@@ -110,8 +113,7 @@ final class ControlLoop {
         self.engine.handle(input, now: now, into: &outbox)
         self.perform(&outbox, now)
         while !self.replies.isEmpty {
-            let (requestID, reply) = self.replies.removeFirst()
-            self.engine.handle(.dataPlane(requestID: requestID, reply), now: Self.now(), into: &outbox)
+            self.engine.handle(self.replies.removeFirst(), now: Self.now(), into: &outbox)
             self.perform(&outbox, now)
         }
         self.schedule()
@@ -124,8 +126,9 @@ final class ControlLoop {
                 self.send(bytes, from: source, to: destination)
             case .dataPlane(let request):
                 if let reply = DataPlaneDriver(dataPlane: self.dataPlane, log: self.log).perform(request) {
-                    self.replies.append((request.requestID, reply))
+                    self.replies.append(.dataPlane(requestID: request.requestID, reply))
                 }
+            case .agreeOnKey(let request): self.agreeOnKey(request)
             case .event(let event):
                 self.log.log(event)
                 self.failures.note(event, at: now)
@@ -134,6 +137,14 @@ final class ControlLoop {
                 self.find(searchID, local, remote)
             }
         }
+    }
+
+    private func agreeOnKey(_ request: KeyAgreementRequest) {
+        let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+        let result = self.keyExchange.perform(request, eventLoop: self.eventLoop) { result in
+            bound.value.handle(.keyAgreed(requestID: request.requestID, result))
+        }
+        if let result { self.replies.append(.keyAgreed(requestID: request.requestID, result)) }
     }
 
     /// Looks for addresses on another thread: a name server may take its time.

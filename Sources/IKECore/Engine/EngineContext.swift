@@ -12,6 +12,8 @@ final class EngineContext {
     let directory = IKESADirectory()
     /// The reqids in use.
     var reqids = ReqIDRegistry()
+    /// IKE_SA_INIT requests whose key exchange is under way.
+    var agreements = AwaitedAgreements()
     /// IKE_SAs that we begin in place of others.
     var reauthentications = ReauthenticationBook()
     /// By reqid, the CHILD_SA of a peer that has authenticated anew which sends when the one before has ended.

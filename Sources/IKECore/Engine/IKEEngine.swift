@@ -43,6 +43,7 @@ package final class IKEEngine {
         switch input {
         case .datagram(let datagram): self.receive(datagram, &turn)
         case .deadline: self.deadlineReached(&turn)
+        case .keyAgreed(let requestID, let result): self.agreed(requestID, result, &turn)
         case .dataPlane(let requestID, let reply): self.receive(reply, requestID: requestID, &turn)
         case .dataPlaneEvent(let event): self.receive(event, &turn)
         case .command(let commandID, let command):
@@ -220,6 +221,7 @@ package final class IKEEngine {
         case .shutDown:
             self.isShuttingDown = true
             self.abandonInitiations(&turn)
+            self.abandonAgreements { _ in true }
             let all = self.context.directory.all
             for ikeSA in all { ikeSA.close(.terminated, &turn) }
             return .begun(count: all.count)
@@ -234,6 +236,7 @@ package final class IKEEngine {
     private func configure(_ configuration: GatewayConfiguration, _ turn: inout Turn) {
         let old = self.context.configuration
         self.context.configuration = configuration
+        self.abandonAgreements { !configuration.connections.contains($0.connection) }
         for ikeSA in self.context.directory.all {
             let isUnchanged = configuration.connections.contains(ikeSA.connection)
             let hasSameKey = ikeSA.established.map { established in

@@ -12,7 +12,6 @@ final class IKESADirectory {
 
     private var byLocalSPI: [IKESPI: IKESA] = [:]
     private var halfOpen: [InitialKey: [IKESPI]] = [:]
-    private var halfOpenByAddress: [IPAddress: Int] = [:]
     private var byChildSPI: [ESPSPI: IKESPI] = [:]
     /// Inbound SPIs of CHILD_SAs by those of their halves that send, which the peers choose: several may have the same.
     private(set) var byOutboundSPI: [ESPSPI: Group<ESPSPI>] = [:]
@@ -33,17 +32,14 @@ final class IKESADirectory {
     /// How many CHILD_SAs have an owner.
     var childCount: Int { self.byChildSPI.count }
 
-    /// How many wait for their IKE_AUTH.
-    private(set) var halfOpenCount = 0
+    /// How many wait for their IKE_AUTH, those that are only expected too.
+    private(set) var halfOpenCount = HalfOpenCount()
 
-    /// How many of those came from `address`.
-    func halfOpenCount(from address: IPAddress) -> Int { self.halfOpenByAddress[Self.origin(address)] ?? 0 }
+    /// A half-open IKE_SA is on its way, for a request from there, and counts already.
+    func expect(_ initial: InitialKey) { self.halfOpenCount.add(initial.source.address) }
 
-    /// Who is behind an address: with IPv6 a single host has 2⁶⁴ of them.
-    private static func origin(_ address: IPAddress) -> IPAddress {
-        guard case .v6 = address, let block = IPPrefix(address, length: 64) else { return address }
-        return block.address
-    }
+    /// It is on its way no more: it will not come, or is about to be added.
+    func expectNoMore(_ initial: InitialKey) { self.halfOpenCount.remove(initial.source.address) }
 
     /// The half-open IKE_SAs that answered requests like this one.
     func halfOpenIKESAs(_ key: InitialKey) -> [IKESA] {
@@ -60,8 +56,7 @@ final class IKESADirectory {
         }
         guard let initial else { return }
         self.halfOpen[initial, default: []].append(ikeSA.localSPI)
-        self.halfOpenCount += 1
-        self.halfOpenByAddress[Self.origin(initial.source.address), default: 0] += 1
+        self.halfOpenCount.add(initial.source.address)
     }
 
     /// The IKE_SA is half-open no more.
@@ -71,9 +66,7 @@ final class IKESADirectory {
         else { return }
         similar.remove(at: index)
         self.halfOpen[initial] = similar.isEmpty ? nil : similar
-        self.halfOpenCount -= 1
-        let count = self.halfOpenCount(from: initial.source.address) - 1
-        self.halfOpenByAddress[Self.origin(initial.source.address)] = count > 0 ? count : nil
+        self.halfOpenCount.remove(initial.source.address)
     }
 
     /// Lets go of an IKE_SA.

@@ -72,6 +72,8 @@ package enum Input: Sendable {
     case datagram(ReceivedDatagram)
     /// `nextDeadline` has come, or at least may have.
     case deadline
+    /// The key exchange with this ID is done, or cannot be.
+    case keyAgreed(requestID: UInt64, Result<KeyAgreement, CryptoFault>)
     /// The data plane answers the request with this ID.
     case dataPlane(requestID: UInt64, DataPlaneReply)
     /// Something happened in the data plane.

@@ -58,6 +58,8 @@ package enum CommandAnswer: Hashable, Sendable {
 package enum Output: Sendable {
     /// Send a datagram from one of our addresses.
     case send(bytes: [UInt8], from: Endpoint, to: Endpoint)
+    /// Do a key exchange, at once or on another thread: answered by an input with the same ID.
+    case agreeOnKey(KeyAgreementRequest)
     /// Ask the data plane.
     case dataPlane(DataPlaneRequest)
     /// Tell logs and listeners.

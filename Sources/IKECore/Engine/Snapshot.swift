@@ -88,7 +88,7 @@ extension IKEEngine {
     package var counters: Counters { self.context.counters }
 
     /// How many IKE_SAs wait for their IKE_AUTH.
-    package var halfOpenCount: Int { self.context.directory.halfOpenCount }
+    package var halfOpenCount: Int { self.context.directory.halfOpenCount.total }
 
     /// True if no IKE_SA is left that is established, or waits for the answer to its DELETE.
     package var isIdle: Bool {

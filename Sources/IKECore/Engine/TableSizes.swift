@@ -5,6 +5,8 @@ package struct TableSizes: Hashable, Sendable {
     package let ikeSAs: Int
     /// Those of them that wait for their IKE_AUTH.
     package let halfOpenIKESAs: Int
+    /// IKE_SA_INIT requests whose key exchange is under way; they count as half-open too.
+    package let keyAgreements: Int
     /// Attempts that wait for the answer to their IKE_SA_INIT.
     package let initiations: Int
     /// CHILD_SAs that are found by their inbound SPI.
@@ -21,8 +23,9 @@ extension IKEEngine {
     /// How much its tables hold.
     package var tableSizes: TableSizes {
         TableSizes(
-            ikeSAs: self.context.directory.count, halfOpenIKESAs: self.context.directory.halfOpenCount,
-            initiations: self.initiations.count, children: self.context.directory.childCount,
+            ikeSAs: self.context.directory.count, halfOpenIKESAs: self.context.directory.halfOpenCount.total,
+            keyAgreements: self.context.agreements.count, initiations: self.initiations.count,
+            children: self.context.directory.childCount,
             reqids: self.context.reqids.count, awaitedReplies: self.context.waitingCount,
             deadlines: self.deadlines.count + self.keeper.deadlineCount)
     }

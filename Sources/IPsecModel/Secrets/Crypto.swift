@@ -89,8 +89,14 @@ package protocol KeyExchange: AnyObject {
     func sharedSecret(with peerValue: ArraySlice<UInt8>) throws(CryptoFault) -> SecretBytes
 }
 
+/// Makes key pairs.
+package protocol KeyExchangeSource {
+    /// A fresh key pair.
+    func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange
+}
+
 /// Makes the algorithms that IANA's numbers name. Nil means that this build does not have the algorithm.
-package protocol CryptoProvider: AnyObject, RandomSource {
+package protocol CryptoProvider: AnyObject, RandomSource, KeyExchangeSource {
     /// The PRF, or nil.
     func prf(_ algorithm: PseudorandomFunction) -> (any PRF)?
 
@@ -101,9 +107,6 @@ package protocol CryptoProvider: AnyObject, RandomSource {
     func aead(
         _ protection: ProtectionSuite, encryptionKey: SecretBytes, integrityKey: SecretBytes
     ) throws(CryptoFault) -> any AEAD
-
-    /// A fresh key pair.
-    func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange
 
     /// SHA-1, for the hashes of NAT_DETECTION payloads alone (RFC 7296 §2.23): nothing secret rests on it.
     func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8]

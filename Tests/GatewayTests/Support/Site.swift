@@ -37,7 +37,8 @@ final class Site {
         self.crypto.remembersSecrets = true
         self.loop = ControlLoop(
             engine: IKEEngine(configuration: file.configuration, crypto: self.crypto), dataPlane: self.plane,
-            outlet: self.host, eventLoop: EmbeddedEventLoop(), log: self.log.log())
+            outlet: self.host, eventLoop: EmbeddedEventLoop(), keyExchange: .here(self.crypto),
+            log: self.log.log())
         self.session = Session(
             file: file, startedAt: ControlLoop.now(), dataPlaneReason: "test", log: self.log.log())
         self.answers = ControlAnswers(loop: self.loop, session: self.session)

@@ -29,6 +29,8 @@ package final class EngineHost: SimHost {
     package weak var observer: (any HostObserver)?
     /// How late the kernel answers; zero means at once.
     package var kernelDelay: Duration = .zero
+    /// How long a key exchange for an IKE_SA_INIT response takes; zero means that it is done at once.
+    package var keyExchangeDelay: Duration = .zero
     /// False for a kernel that tells nobody of new mappings.
     package var reportsMappings = true
     /// True for a data plane that tells of ESP with an unknown SPI, as our own engine does and Linux does not.
@@ -165,15 +167,23 @@ package final class EngineHost: SimHost {
         case .findAddresses(let searchID, _, let remote):
             self.searches += 1
             self.inputs.append(.addresses(searchID: searchID, self.pairs(remote)))
+        case .agreeOnKey(let request):
+            let input = Input.keyAgreed(requestID: request.requestID, request.perform(self.crypto))
+            self.feed(input, after: self.keyExchangeDelay, on: net)
         case .dataPlane(let request):
             self.kernel.now = net.now
             guard let reply = self.kernel.handle(request.operation) else { return }
             let input = Input.dataPlane(requestID: request.requestID, reply)
-            guard self.kernelDelay > .zero else {
-                self.inputs.append(input)
-                return
-            }
-            net.after(self.kernelDelay) { [weak self] net in self?.feed(input, on: net) }
+            self.feed(input, after: self.kernelDelay, on: net)
         }
+    }
+
+    /// What follows from an output comes in again: at once, or later.
+    private func feed(_ input: Input, after delay: Duration, on net: SimNet) {
+        guard delay > .zero else {
+            self.inputs.append(input)
+            return
+        }
+        net.after(delay) { [weak self] net in self?.feed(input, on: net) }
     }
 }
