@@ -45,6 +45,10 @@ struct LoadOptions: ParsableArguments {
     var keepalive = 20
     @Option(help: "Seconds to hold the SAs: requests are answered and keepalives sent.")
     var hold = 0
+    @Flag(
+        help: "Use 1 as the private value of MODP-2048: initiators that cost little, and keep nothing secret."
+    )
+    var cheap = false
     @Option(help: "Process ID of a responder on this host: its processor time and memory are reported too.")
     var pid: Int32?
 

@@ -32,7 +32,7 @@ final class LoadRun {
         self.report = try LoadReport(pid: options.pid)
         self.timers = TimerSlots(now: Host.now)
         // One for all of them: they are of one thread.
-        let crypto = OpenSSLProvider()
+        let crypto: any CryptoProvider = options.cheap ? CheapInitiators() : OpenSSLProvider()
         for number in 0..<options.count {
             let address = sources[number % sources.count]
             self.initiators.append(

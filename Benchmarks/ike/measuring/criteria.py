@@ -5,6 +5,8 @@ from statistics import median
 
 from comparison.criteria import Limit, at_least, at_most
 
+from .responders import CORE
+
 CURVE = "x25519"
 MODP = "MODP-2048"
 PROPOSALS = {CURVE: "aes128gcm16-prfsha256-x25519", MODP: "aes128gcm16-prfsha256-modp2048"}
@@ -51,6 +53,11 @@ def _own(figure):
     return lambda figures: figures.of("Culvert", figure)
 
 
+def _spread(figures):
+    alone, both = (figures.of("Culvert", spread_speed(cores)) for cores in (CORE, BOTH_CORES))
+    return [together / single for together, single in zip(both, alone)]
+
+
 def _rival(figure):
     return lambda figures: figures.ratios("strongSwan", "Culvert", figure)
 
@@ -71,9 +78,15 @@ def speed(group):
     return f"set-ups per second, {group}"
 
 
+def spread_speed(cores):
+    return f"set-ups per second, {MODP}, cheap initiators, on core {cores}"
+
+
 MEMORY = "bytes per IKE_SA with its CHILD_SA"
 IDLE = "idle CPU %"
 GROWTH = "growth"
+# Of the responder: the initiators have the second one.
+BOTH_CORES = "0,1"
 # Milliseconds for a set-up with x25519.
 CHARON_CPU = 0.60
 
@@ -81,6 +94,7 @@ CRITERIA = [
     Criterion(f"CPU ms per set-up, {CURVE}, strongSwan = {CHARON_CPU:.2f}", at_most(0.20), _scaled(cpu(CURVE))),
     Criterion(f"CPU ms per set-up, {MODP}, on the same core", at_most(0.8), _scaled(cpu(MODP))),
     Criterion(f"CPU per set-up, {CURVE}, strongSwan / Culvert", at_least(3), _rival(cpu(CURVE))),
+    Criterion(f"set-ups per second, {MODP}, on two cores / on one", at_least(1.4), _spread),
     Criterion("KiB resident per IKE_SA with its CHILD_SA", at_most(6),
               lambda figures: [value / 1024 for value in figures.of("Culvert", MEMORY)]),
     Criterion("% of a core while idle", at_most(3), _own(IDLE)),

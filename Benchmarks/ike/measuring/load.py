@@ -14,7 +14,8 @@ PORTS = ["--port", "10500", "--nat-port", "14500"]
 CALLED = "203.0.113.1"
 
 
-def load(generator, responder, proposal, count, at_once=16, step=0, rate=0, hold=0, dpd=0, both_behind_nat=False):
+def load(generator, responder, proposal, count, at_once=16, step=0, rate=0, hold=0, dpd=0, both_behind_nat=False,
+         cheap=False):
     """What ike-load printed: for each line the pairs by key, numbers as numbers, and the first word as `what`.
 
     The initiators are behind a NAT in any case."""
@@ -27,7 +28,7 @@ def load(generator, responder, proposal, count, at_once=16, step=0, rate=0, hold
             "--responder-id", IDENTITY, "--psk", SECRET, "--local-net", INNER, "--remote-ts", NETWORK,
             "--proposal", proposal, "--count", str(count), "--at-once", str(at_once), "--step", str(step),
             "--rate", str(rate), "--hold", str(hold), "--pid", str(process.pid),
-            *(["--called", CALLED] if both_behind_nat else [])], timeout=hold + 600)
+            *(["--cheap"] if cheap else []), *(["--called", CALLED] if both_behind_nat else [])], timeout=hold + 600)
         lab.require_alive(process, responder.name)
     return [_parse(line) for line in said.splitlines()]
 

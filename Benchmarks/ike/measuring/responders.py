@@ -62,15 +62,16 @@ class Culvert:
 
     name = "Culvert"
 
-    def __init__(self, program):
+    def __init__(self, program, cores=CORE):
         self.program = program
+        self.cores = cores
 
     def start(self, lab, proposal, dpd):
         config = lab.directory / "culvert.conf"
         config.write_text("keepalive = 20\n" + connections(proposal, dpd, "verify_rekey = no"))
         control = lab.directory / "culvert.sock"
         process = lab.start(
-            "b", ["taskset", "-c", CORE, self.program, "--config", str(config), "--socket", str(control)])
+            "b", ["taskset", "-c", self.cores, self.program, "--config", str(config), "--socket", str(control)])
 
         def is_ready():
             lab.require_alive(process, "ike-responder")
