@@ -30,10 +30,14 @@ extension IKESA {
         if case .replaced = reason { self.phase = .gone }
     }
 
-    /// Ends the IKE_SA and tells the peer by a DELETE.
+    /// Ends the IKE_SA and tells the peer by a DELETE, if the peer may have it.
     func close(_ reason: EndReason, _ turn: inout Turn) {
         guard self.established != nil else {
-            self.end(reason, &turn)
+            if case .initiating = self.phase {
+                self.abandonAuthentication(reason, &turn)
+            } else {
+                self.end(reason, &turn)
+            }
             return
         }
         guard self.leave(reason, &turn) else { return }

@@ -79,4 +79,20 @@ import Testing
         pair.expectNothingHeld()
         #expect(pair.a.engine.nextDeadline == nil)
     }
+
+    @Test func `a gateway that stops while its IKE_AUTH is being answered leaves no IKE_SA with its peer`()
+        throws
+    {
+        let pair = try Pair()
+        pair.b.kernelDelay = .milliseconds(300)
+        pair.start()
+        pair.net.run(for: .milliseconds(500))
+        #expect(pair.b.engine.snapshots.count == 1 && pair.a.engine.snapshots.isEmpty)
+        pair.a.feed(.command(commandID: 1, .shutDown), on: pair.net)
+        #expect(!pair.a.engine.isIdle)
+        pair.net.run(for: .seconds(2))
+        #expect(pair.a.engine.isIdle && pair.b.engine.snapshots.isEmpty)
+        pair.net.run(for: .seconds(60))
+        pair.expectNothingHeld()
+    }
 }
