@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -306,6 +307,11 @@ int lx_kernel_release(char *text, size_t capacity) {
     strncpy(text, names.release, capacity - 1);
     text[capacity - 1] = 0;
     return 0;
+}
+
+int lx_allowed_cores(void) {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
 }
 
 static int64_t nanoseconds(clockid_t clock) {

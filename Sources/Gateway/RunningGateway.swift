@@ -27,7 +27,9 @@ final class RunningGateway {
         self.session = Session(
             file: startup.file, startedAt: startup.startedAt, dataPlaneReason: startup.plane.reason,
             encapsulatesAll: startup.plane.requiresEncapsulation, log: log)
-        self.keyExchange = KeyExchangeDriver.suited(to: System.coreCount)
+        // A control group may allow less of them than the scheduler does.
+        let cores = min(System.coreCount, Host.allowedCores ?? System.coreCount)
+        self.keyExchange = KeyExchangeDriver.suited(to: cores)
         let engine = IKEEngine(
             configuration: self.session.configuration, crypto: OpenSSLProvider(),
             qcdSecret: startup.crashSecret)

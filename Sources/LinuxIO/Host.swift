@@ -18,6 +18,13 @@ package enum Host {
         }
     }
 
+    /// How many processor cores this process is allowed to run on, as `taskset` and systemd's CPUAffinity set it; nil if the
+    /// kernel does not say.
+    package static var allowedCores: Int? {
+        let count = Int(lx_allowed_cores())
+        return count > 0 ? count : nil
+    }
+
     /// Nanoseconds since 1970.
     package static var wallClockNanoseconds: Int64 { lx_wall_clock_nanoseconds() }
 

@@ -37,4 +37,18 @@ internal import Testing
         #expect(errorText(Errno.notPermitted) == "Operation not permitted")
         #expect(errorText(99_999) == "unknown error")
     }
+
+    @Test func `the cores that count are those that this process may run on`() throws {
+        let allowed = try #require(Host.allowedCores)
+        #expect(allowed >= 1 && allowed <= ProcessInfo.processInfo.processorCount)
+        // `nproc` asks the scheduler as well.
+        let nproc = Process()
+        nproc.executableURL = URL(filePath: "/usr/bin/nproc")
+        let output = Pipe()
+        nproc.standardOutput = output
+        try nproc.run()
+        nproc.waitUntilExit()
+        let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        #expect(Int(said.dropLast()) == allowed)
+    }
 }

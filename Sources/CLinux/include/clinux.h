@@ -64,6 +64,8 @@ int lx_wait_readable(int fd, int milliseconds);
 int lx_effective_capabilities(uint64_t *set);
 /// The kernel's release, such as `6.1.0-13-amd64`, with a zero at the end.
 int lx_kernel_release(char *text, size_t capacity);
+/// How many processor cores this process may run on; 0 if the kernel does not say.
+int lx_allowed_cores(void);
 /// Nanoseconds since 1970.
 int64_t lx_wall_clock_nanoseconds(void);
 /// Nanoseconds of a clock that nobody sets.

@@ -51,8 +51,9 @@ final class KeyExchangeThreads: Sendable {
     /// takes one of these.
     private static let most = 4
 
-    /// How many to have: each needs a core that the control thread does not.
-    static func worthHaving(cores: Int) -> Int { min(max(cores - 1, 0), Self.most) }
+    /// How many to have: one for each core. They share the control thread's core with it, which is short of work whenever they are
+    /// short of cores. With a single core, passing work on costs a tenth of a set-up and gains nothing.
+    static func worthHaving(cores: Int) -> Int { cores > 1 ? min(cores, Self.most) : 0 }
 
     /// `count` threads, which wait for work.
     init(_ count: Int) {
