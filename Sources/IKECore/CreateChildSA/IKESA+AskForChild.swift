@@ -7,8 +7,8 @@ extension IKESA {
 
     /// Begins to ask for a CHILD_SA on top of what there is, with the selectors of its configuration if no others are given.
     func beginFurtherChild(
-        _ configuration: ChildConfiguration, _ purpose: RequestedChild.Purpose, _ packet: PacketSelectors?,
-        _ others: SelectorNarrowing.Result?, _ turn: inout Turn
+        _ item: ExchangeAgenda.Item, _ configuration: ChildConfiguration, _ purpose: RequestedChild.Purpose,
+        _ packet: PacketSelectors?, _ others: SelectorNarrowing.Result?, _ turn: inout Turn
     ) {
         let selectors = others ?? self.offeredSelectors(configuration, packet)
         let key = self.reqidKey(others ?? self.offeredSelectors(configuration, nil))
@@ -16,8 +16,8 @@ extension IKESA {
             configured: configuration.proposals, current: nil, allowed: self.allowedMethods)
         self.allocateSPI(
             for: RequestedChild(
-                purpose: purpose, configuration: configuration, selectors: selectors, offer: offer,
-                reqid: self.context.reqids.reqid(of: key) ?? 0,
+                purpose: purpose, item: item, configuration: configuration, selectors: selectors,
+                offer: offer, reqid: self.context.reqids.reqid(of: key) ?? 0,
                 requestID: self.context.makeRequestID(for: self)), &turn)
     }
 
@@ -28,7 +28,8 @@ extension IKESA {
             allowed: self.allowedMethods)
         self.allocateSPI(
             for: RequestedChild(
-                purpose: .rekeying(old.spec.inboundSPI), configuration: configuration,
+                purpose: .rekeying(old.spec.inboundSPI), item: .rekeyChild(old.spec.inboundSPI),
+                configuration: configuration,
                 selectors: SelectorNarrowing.Result(
                     local: old.spec.localSelectors, remote: old.spec.remoteSelectors),
                 offer: offer, reqid: old.spec.reqid, requestID: self.context.makeRequestID(for: self)), &turn)

@@ -29,6 +29,8 @@ struct RequestedChild {
 
     /// What it is asked for.
     let purpose: Purpose
+    /// What it was begun from, which is what is asked once more if it must be; nil in IKE_AUTH.
+    let item: ExchangeAgenda.Item?
     /// Its configuration.
     let configuration: ChildConfiguration
     /// The traffic selectors that are offered.

@@ -20,8 +20,8 @@ extension IKESA {
         }
         self.allocateSPI(
             for: RequestedChild(
-                purpose: .first, configuration: child, selectors: selectors, reqidKey: key, reqid: reqid,
-                requestID: self.context.makeRequestID(for: self)), &turn)
+                purpose: .first, item: nil, configuration: child, selectors: selectors, reqidKey: key,
+                reqid: reqid, requestID: self.context.makeRequestID(for: self)), &turn)
     }
 
     /// The attempt is over. A peer that has answered our IKE_AUTH believes otherwise, and is told (RFC 7296 §2.21.2).

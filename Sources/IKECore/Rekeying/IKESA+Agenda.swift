@@ -26,15 +26,15 @@ extension IKESA {
         case .rekeyIKESA: self.beginRekeyingIKESA(&turn)
         case .createChild(let name, let packet):
             guard let configuration = self.configuration(ofChild: name) else { return }
-            self.beginFurtherChild(configuration, .further, packet, nil, &turn)
+            self.beginFurtherChild(item, configuration, .further, packet, nil, &turn)
         case .recreateChild(let name, let selectors):
             guard let configuration = self.configuration(ofChild: name) else { return }
-            self.beginFurtherChild(configuration, .further, nil, selectors, &turn)
+            self.beginFurtherChild(item, configuration, .further, nil, selectors, &turn)
         case .supersedeChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)
             else { return }
-            self.beginFurtherChild(configuration, .superseding(spi), nil, nil, &turn)
+            self.beginFurtherChild(item, configuration, .superseding(spi), nil, nil, &turn)
         case .rekeyChild(let spi):
             guard let old = self.child(spi), old.state == .installed,
                 let configuration = self.configuration(ofChild: old.name)
@@ -76,16 +76,11 @@ extension IKESA {
         self.agendaRestsUntil = turn.now.advanced(by: self.context.chosen(Self.shortPause))
     }
 
-    /// Asks once more, a little later.
+    /// Asks once more for the same, a little later.
     func postpone(_ requested: RequestedChild, _ turn: inout Turn) {
         guard !requested.isUnwanted else { return }
         self.restAgenda(&turn)
-        switch requested.purpose {
-        case .first: return
-        case .further: self.agenda.add(.createChild(requested.configuration.name, nil))
-        case .rekeying(let old): self.agenda.add(.rekeyChild(old))
-        case .superseding(let old): self.agenda.add(.supersedeChild(old))
-        }
+        if let item = requested.item { self.agenda.add(item) }
     }
 
     /// Asks once more when the peer's configuration may have changed. A trial is not repeated.
