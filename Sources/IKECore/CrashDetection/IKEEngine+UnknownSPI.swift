@@ -66,8 +66,7 @@ extension IKEEngine {
     /// unprotected message, since whoever hears it could end it (RFC 6290 §9.2). A wrong I flag makes it no other.
     private func knows(_ header: IKEHeader) -> Bool {
         [header.initiatorSPI, header.responderSPI].contains { spi in
-            self.context.directory[spi] != nil || self.initiations[spi] != nil
-                || self.context.directory.all.contains { $0.requestedSuccessor?.spi == spi }
+            self.context.directory.isTaken(spi) || self.initiations[spi] != nil
         }
     }
 }

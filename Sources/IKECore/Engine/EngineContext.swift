@@ -115,7 +115,7 @@ final class EngineContext {
     func makeIKESPI() throws(CryptoFault) -> IKESPI {
         while true {
             let spi = IKESPI(try self.crypto.bytes(8).reduce(0) { $0 << 8 | UInt64($1) })
-            if spi != .zero, self.directory[spi] == nil { return spi }
+            if spi != .zero, !self.directory.isTaken(spi) { return spi }
         }
     }
 

@@ -19,6 +19,8 @@ final class IKESADirectory {
     private(set) var index = EstablishedIndex()
     /// Those that are not: no more than may be half-open, what we begin ourselves, and what is closing.
     private(set) var others: Set<IKESPI> = []
+    /// Our SPIs of IKE_SAs that are to come of rekeyings we have begun: at most one for each that is there.
+    private(set) var successorSPIs: Set<IKESPI> = []
 
     /// The IKE_SA with our SPI `spi`.
     subscript(_ spi: IKESPI) -> IKESA? { self.byLocalSPI[spi] }
@@ -73,11 +75,22 @@ final class IKESADirectory {
     func remove(_ ikeSA: IKESA) {
         self.byLocalSPI[ikeSA.localSPI] = nil
         self.others.remove(ikeSA.localSPI)
+        if let successor = ikeSA.requestedSuccessor?.spi { self.successorSPIs.remove(successor) }
         if let established = ikeSA.established {
             self.index.remove(ikeSA.localSPI, established, connection: ikeSA.connection.name)
         }
         self.promote(ikeSA)
     }
+
+    /// An IKE_SA asks for new keys, to be found by our SPI `new`, or does not ask any more.
+    func successorChanged(from old: IKESPI?, to new: IKESPI?) {
+        guard old != new else { return }
+        if let old { self.successorSPIs.remove(old) }
+        if let new { self.successorSPIs.insert(new) }
+    }
+
+    /// True if our SPI `spi` is that of an IKE_SA, or of one that is to come of a rekeying.
+    func isTaken(_ spi: IKESPI) -> Bool { self.byLocalSPI[spi] != nil || self.successorSPIs.contains(spi) }
 
     /// An IKE_SA has entered another phase. One that is not in the directory yet is entered as it is then.
     func phaseChanged(_ ikeSA: IKESA, from old: IKESA.Phase) {

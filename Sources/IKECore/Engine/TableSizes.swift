@@ -9,6 +9,10 @@ package struct TableSizes: Hashable, Sendable {
     package let keyAgreements: Int
     /// Attempts that wait for the answer to their IKE_SA_INIT.
     package let initiations: Int
+    /// IKE_SAs that are to come of rekeyings we have begun.
+    package let successors: Int
+    /// IKE_SAs that we begin in place of others, or have begun a short while ago.
+    package let reauthentications: Int
     /// CHILD_SAs that are found by their inbound SPI.
     package let children: Int
     /// Reqids in use.
@@ -25,8 +29,10 @@ extension IKEEngine {
         TableSizes(
             ikeSAs: self.context.directory.count, halfOpenIKESAs: self.context.directory.halfOpenCount.total,
             keyAgreements: self.context.agreements.count, initiations: self.initiations.count,
-            children: self.context.directory.childCount,
-            reqids: self.context.reqids.count, awaitedReplies: self.context.waitingCount,
+            successors: self.context.directory.successorSPIs.count,
+            reauthentications: self.context.reauthentications.count,
+            children: self.context.directory.childCount, reqids: self.context.reqids.count,
+            awaitedReplies: self.context.waitingCount,
             deadlines: self.deadlines.count + self.keeper.deadlineCount)
     }
 }

@@ -67,7 +67,12 @@ final class IKESA {
     /// A CHILD_SA that we ask for.
     @Boxed var requestedChild: RequestedChild?
     /// New keys that we ask for.
-    @Boxed var requestedSuccessor: RequestedSuccessor?
+    @Boxed var requestedSuccessor: RequestedSuccessor? {
+        didSet {
+            self.context.directory.successorChanged(
+                from: oldValue?.spi, to: self.requestedSuccessor?.spi)
+        }
+    }
     /// What we are to begin.
     var agenda = ExchangeAgenda()
     /// Until then nothing of it is begun.

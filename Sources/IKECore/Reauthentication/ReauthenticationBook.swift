@@ -49,6 +49,9 @@ struct ReauthenticationBook {
     /// True if there is nothing in it.
     var isEmpty: Bool { self.attempts.isEmpty }
 
+    /// How many IKE_SAs are in it.
+    var count: Int { self.attempts.count }
+
     /// The attempt that makes the IKE_SA with our SPI `new`.
     subscript(new: IKESPI) -> Attempt? { self.attempts[new] }
 

@@ -33,5 +33,8 @@ extension IKEEngine {
         #expect(byConnection.map(\.number).sorted() == spis, sourceLocation: location)
         let others = directory.all.filter { $0.established == nil }.map(\.localSPI)
         #expect(directory.others == Set(others), sourceLocation: location)
+        let successors = directory.all.compactMap(\.requestedSuccessor?.spi)
+        #expect(directory.successorSPIs == Set(successors), sourceLocation: location)
+        #expect(successors.count == directory.successorSPIs.count, sourceLocation: location)
     }
 }

@@ -32,6 +32,8 @@ package struct Settlement {
         self.expect(sizes.ikeSAs == 1, "\(name) has \(sizes.ikeSAs) IKE_SAs")
         self.expect(sizes.halfOpenIKESAs == 0, "\(name) has half-open IKE_SAs")
         self.expect(sizes.initiations == 0, "\(name) has attempts under way")
+        self.expect(sizes.successors == 0, "\(name) waits for new keys")
+        self.expect(sizes.reauthentications == 0, "\(name) has \(sizes.reauthentications) reauthentications")
         self.expect(sizes.children == 1, "\(name) finds \(sizes.children) CHILD_SAs by their SPIs")
         self.expect(sizes.reqids == 1, "\(name) has \(sizes.reqids) reqids in use")
         self.expect(sizes.awaitedReplies == 0, "\(name) waits for \(sizes.awaitedReplies) replies")
