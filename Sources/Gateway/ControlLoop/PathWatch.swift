@@ -8,8 +8,12 @@ internal import Routing
 final class PathWatch {
     private let watch: AddressWatch
     private let loop: ControlLoop
+    /// Throws where a test wants the addresses not to be listed.
+    private let obstacle: () throws(KernelFault) -> Void
     private var timer: Scheduled<Void>?
     private var toldAt: NIODeadline?
+    /// True if the addresses could not be listed the last time.
+    private var isIgnorant = false
 
     /// What belongs to one change comes within this time.
     private static let gathering: TimeAmount = .milliseconds(200)
@@ -17,9 +21,12 @@ final class PathWatch {
     private static let pause: TimeAmount = .seconds(2)
 
     /// Begins to listen.
-    init(_ loop: ControlLoop) throws(KernelFault) {
+    init(
+        _ loop: ControlLoop, obstacle: @escaping () throws(KernelFault) -> Void = {}
+    ) throws(KernelFault) {
         self.watch = try AddressWatch()
         self.loop = loop
+        self.obstacle = obstacle
     }
 
     /// Lends the descriptor's number, to wait for changes with.
@@ -31,7 +38,11 @@ final class PathWatch {
 
     /// There is something to read.
     func drain() {
-        guard self.watch.drain(), self.timer == nil else { return }
+        if self.watch.drain() { self.tellSoon() }
+    }
+
+    private func tellSoon() {
+        guard self.timer == nil else { return }
         let now = NIODeadline.now()
         let earliest = max(now + Self.gathering, self.toldAt.map { $0 + Self.pause } ?? now)
         self.timer = self.loop.eventLoop.assumeIsolated().scheduleTask(deadline: earliest) {
@@ -40,14 +51,26 @@ final class PathWatch {
         }
     }
 
-    /// Reports how it is now.
+    /// Reports how it is now, or tries again after the pause if that cannot be told: what has changed is known to nobody yet,
+    /// and may not change again.
     func tell() {
         self.toldAt = .now()
         do throws(KernelFault) {
-            self.loop.receive(addresses: try self.watch.addresses())
+            try self.obstacle()
+            let addresses = try self.watch.addresses()
+            self.isIgnorant = false
+            self.loop.receive(addresses: addresses)
         } catch {
-            self.loop.log.warning("this host's addresses cannot be listed: \(error)")
+            self.complain(error)
+            self.tellSoon()
         }
+    }
+
+    /// Once where an operator sees it: it may stay like this.
+    private func complain(_ fault: KernelFault) {
+        let text = "this host's addresses cannot be listed, and are asked for again soon: \(fault)"
+        if self.isIgnorant { self.loop.log.debug(text) } else { self.loop.log.warning(text) }
+        self.isIgnorant = true
     }
 
     /// Nothing is told any more.
