@@ -16,11 +16,11 @@ enum CrashSecret {
         let path = folder + "/" + self.fileName
         if let secret = self.read(path, log) { return secret }
         do {
-            let fresh = try OpenSSLProvider().bytes(self.count)
+            let fresh = try OpenSSLProvider().secret(self.count)
             try FileSystem.makeFolder(folder)
             try PrivateFile.write(fresh, path: path)
             log.notice("made \(path), by which peers will know that we have crashed")
-            return SecretBytes(copying: fresh)
+            return fresh
         } catch {
             log.warning(
                 "peers will notice a crash of ours later than they could: cannot keep \(path): \(error)")
@@ -35,12 +35,11 @@ enum CrashSecret {
                 log.warning("\(path) is not ours alone: it is replaced")
                 return nil
             }
-            let bytes = try FileReading.bytes(path: path, limit: 4_096)
-            guard bytes.count == self.count else {
+            guard let secret = try PrivateFile.read(path: path, count: self.count) else {
                 log.warning("\(path) does not have \(self.count) bytes: it is replaced")
                 return nil
             }
-            return SecretBytes(copying: bytes)
+            return secret
         } catch {
             if error.errno != Errno.noEntry { log.warning("cannot read \(path): \(error.text)") }
             return nil

@@ -24,6 +24,15 @@ import Testing
         #expect(try self.provider.bytes(count).count == count)
     }
 
+    @Test(arguments: [0, 1, 32, 65_536])
+    func `a secret has as many bytes as were asked for, and is another each time`(count: Int) throws {
+        let secret = try self.provider.secret(count)
+        #expect(secret.count == count)
+        let isDrawn = count < 32 || !secret.isAllZero
+        #expect(isDrawn)
+        if count >= 32 { #expect(!secret.isEqual(to: try self.provider.secret(count))) }
+    }
+
     // Two equal draws of 32 bytes, or one octet value missing in 64 KiB, have chances below 2⁻²⁵⁰.
     @Test func `random bytes look random`() throws {
         #expect(try self.provider.bytes(32) != self.provider.bytes(32))
@@ -34,6 +43,9 @@ import Testing
     func `an impossible number of random bytes is refused`(count: Int) {
         #expect(throws: CryptoFault.wrongLength(what: "random bytes", need: Int(Int32.max), have: count)) {
             try self.provider.bytes(count)
+        }
+        #expect(throws: CryptoFault.wrongLength(what: "random bytes", need: Int(Int32.max), have: count)) {
+            try self.provider.secret(count)
         }
     }
 

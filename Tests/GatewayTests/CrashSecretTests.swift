@@ -76,6 +76,21 @@ import Testing
         #expect(self.log.says("warning", self.path, "Not a directory"))
     }
 
+    @Test func `no copy of it stays in memory, neither of the one that is made nor of the one that is read`()
+        throws
+    {
+        // What is there would be found. Not looked for is a secret that is in use: to look means to copy it.
+        let decoy = SecretBytes(copying: (0..<32).map { UInt8($0 * 7) })
+        #expect(try LeftoverSearch(for: decoy).occurrences() > 0)
+        withExtendedLifetime(decoy) {}
+        let load = {
+            LeftoverSearch(for: try #require(CrashSecret.load(from: self.state, log: self.log.log())))
+        }
+        let (made, read) = try (load(), load())
+        #expect(try made.occurrences() == 0)
+        #expect(try read.occurrences() == 0)
+    }
+
     @Test func `the secret is in no line of the log`() throws {
         let secret = try #require(self.load())
         #expect(!self.log.lines.contains { $0.contains(hexadecimal(secret)) })
