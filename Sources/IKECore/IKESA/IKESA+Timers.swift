@@ -13,7 +13,8 @@ extension IKESA {
         case .closing(let until), .standby(let until): deadlines.append(until)
         case .established(let established):
             deadlines += [
-                established.expiresAt, self.rekeyAt, self.reauthenticateAt, self.agendaDeadline,
+                established.expiresAt, self.rekeyAt, self.reauthenticateAt,
+                self.context.reauthentications.deadline(of: self.localSPI), self.agendaDeadline,
                 self.liveness.deadline,
                 self.keepalive.deadline(on: self.path), self.refusedChildren.values.min(),
             ]

@@ -103,8 +103,9 @@ extension IKEEngine {
             new.close(.terminated, &turn)
             return
         }
-        if let until = attempt.doneUntil {
-            if until <= turn.now { self.context.reauthentications.remove(spi) }
+        guard attempt.doneUntil == nil else {
+            let deadline = self.context.reauthentications.deadline(of: spi)
+            if let deadline, deadline <= turn.now { self.context.reauthentications.remove(spi) }
             return
         }
         let missing = attempt.wanted.filter { !new.covers($0) }
@@ -158,6 +159,8 @@ extension IKEEngine {
             guard old.isGone else { return }
             self.context.reauthentications.forgetOld(of: new)
             self.yield(new, &turn)
+            // Nothing but time is waited for now.
+            if let ikeSA = self.context.directory[new] { self.context.touch(ikeSA) }
             return
         }
         self.context.reauthentications.forgetOld(of: new)

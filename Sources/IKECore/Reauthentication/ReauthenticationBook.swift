@@ -45,6 +45,7 @@ struct ReauthenticationBook {
 
     private var attempts: [IKESPI: Attempt] = [:]
     private var byOld: [IKESPI: IKESPI] = [:]
+    private var byConnection: [String: Group<IKESPI>] = [:]
 
     /// True if there is nothing in it.
     var isEmpty: Bool { self.attempts.isEmpty }
@@ -59,8 +60,13 @@ struct ReauthenticationBook {
     func successor(of old: IKESPI) -> IKESPI? { self.byOld[old] }
 
     /// Our SPIs of what is made for a connection.
-    func all(of connection: String) -> [IKESPI] {
-        self.attempts.filter { $0.value.connection == connection }.map(\.key)
+    func all(of connection: String) -> [IKESPI] { self.byConnection[connection]?.all ?? [] }
+
+    /// When the attempt that makes the IKE_SA with our SPI `new` is to be forgotten; nil as long as it is under way, or the old
+    /// IKE_SA waits for its DELETE to be answered.
+    func deadline(of new: IKESPI) -> Instant? {
+        guard let attempt = self.attempts[new], attempt.old == nil else { return nil }
+        return attempt.doneUntil
     }
 
     /// An attempt has begun.
@@ -69,6 +75,7 @@ struct ReauthenticationBook {
         attempt.old = old
         self.attempts[new] = attempt
         self.byOld[old] = new
+        self.byConnection.insert(new, attempt.connection)
     }
 
     /// Changes one attempt in place.
@@ -88,7 +95,8 @@ struct ReauthenticationBook {
     /// An attempt is over.
     mutating func remove(_ new: IKESPI) {
         self.forgetOld(of: new)
-        self.attempts[new] = nil
+        guard let attempt = self.attempts.removeValue(forKey: new) else { return }
+        self.byConnection.remove(new, attempt.connection)
     }
 
     /// An IKE_SA, old or new, goes on under other SPIs.
@@ -99,6 +107,8 @@ struct ReauthenticationBook {
         }
         if let attempt = self.attempts.removeValue(forKey: spi) {
             self.attempts[successor] = attempt
+            self.byConnection.remove(spi, attempt.connection)
+            self.byConnection.insert(successor, attempt.connection)
             if let old = attempt.old { self.byOld[old] = successor }
         }
     }

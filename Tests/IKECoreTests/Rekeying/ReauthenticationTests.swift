@@ -323,6 +323,34 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a finished one is forgotten in time, though nothing happens on the IKE_SA any more`(
+        isAnswered: Bool
+    ) throws {
+        let pair = try self.pair(a: {
+            $0.limits.retransmission = [.seconds(1), .seconds(2), .seconds(4)]
+            $0.connections[0].livenessDelay = nil
+            $0.connections[0].reauthentication = Lifetime(
+                rekey: .seconds(1_000), hard: .seconds(2_000), jitter: .zero)
+        })
+        try pair.connect()
+        let old = try #require(pair.a.engine.snapshots.first?.initiatorSPI)
+        pair.net.run(upTo: .seconds(1_010)) { self.begun(pair.a) == 1 }
+        pair.net.fate = { datagram in
+            guard !isAnswered, datagram.source.address == Addresses.gateway,
+                let octets = datagram.ikeMessage, let message = try? DecodedMessage.decode(octets)
+            else { return .deliver }
+            // The answer to the old one's DELETE.
+            return message.header.initiatorSPI == old ? .lose : .deliver
+        }
+        pair.net.run(for: .seconds(5))
+        #expect(pair.a.engine.tableSizes.reauthentications == 1)
+        #expect(pair.a.engine.snapshots.map(\.initiatorSPI) != [old])
+        pair.net.run(for: .seconds(15))
+        #expect(pair.a.engine.tableSizes.reauthentications == 0)
+        self.expectOne(pair)
+    }
+
     // MARK: Timing
 
     @Test func `rekeying does not put it off`() throws {
