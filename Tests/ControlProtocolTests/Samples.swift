@@ -40,6 +40,7 @@ enum Samples {
         ike.rekeyAt = time("2026-11-23T13:12:17Z")
         ike.expiresAt = time("2026-11-23T13:18:17Z")
         ike.fragmentSize = 1_280
+        ike.mobike = true
         peer.ike = ike
         peer.path = PathReport(
             kind: .udpEncapsulation, local: "192.168.1.10:4500", remote: "203.0.113.7:31022",

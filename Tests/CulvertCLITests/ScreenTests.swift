@@ -150,7 +150,15 @@ struct ScreenTests {
         var report = try site()
         report.peers[0].liveness?.unanswered = 2
         let detail = SADetailScreen(report: SAReport(report, only: "hq"), palette: .plain).text
-        #expect(detail.contains("last packet 1 s ago, 2 questions unanswered     fragmentation"))
+        #expect(detail.contains("last packet 1 s ago, 2 questions unanswered     mobike no"))
+    }
+
+    @Test func `an older daemon does not tell of MOBIKE, and nothing is made up`() throws {
+        var report = try site()
+        report.peers[0].ike?.mobike = nil
+        let detail = SADetailScreen(report: SAReport(report, only: "hq"), palette: .plain).text
+        #expect(detail.contains("last packet 1 s ago     fragmentation yes (1280)"))
+        #expect(!detail.contains("mobike"))
     }
 
     @Test func `a terminal sees the same words in colours`() throws {

@@ -1,5 +1,6 @@
 import ControlProtocol
 import IKECore
+import IKEWire
 import IPsecModel
 import SimNet
 import Testing
@@ -29,6 +30,7 @@ import Testing
         #expect(ike.initiatorSPI == site.peer.ikeSA?.spiI.description)
         #expect(ike.rekeys == 0)
         #expect(ike.rekeyedAt == nil)
+        #expect(ike.mobike == false)
         #expect(report.path?.kind == .direct)
         #expect(report.path?.remote == "198.51.100.10:500")
         #expect(report.nat?.local.behind == false)
@@ -43,6 +45,13 @@ import Testing
         #expect(child.localTS == ["10.2.0.0/24"])
         #expect(child.remoteTS == ["10.1.0.0/24"])
         #expect(child.encap == "none")
+    }
+
+    @Test func `MOBIKE is reported where both sides have agreed on it`() throws {
+        let site = try Site()
+        site.peer.settings.extraAuthPayloads = [.notify(NotifyPayload(.mobikeSupported))]
+        try site.connect()
+        #expect(site.report("site-a")?.ike?.mobike == true)
     }
 
     @Test func `counters are the data plane's, and absent rather than zero if it cannot tell`() throws {

@@ -28,6 +28,8 @@ package struct IKEReport: Hashable, Sendable, Codable {
     package var remote: PartyReport
     /// The largest IP packet with a fragment of a message (RFC 7383); nil if messages are sent whole.
     package var fragmentSize: Int?
+    /// True if both sides follow changes of addresses (MOBIKE, RFC 4555); nil if the daemon does not tell.
+    package var mobike: Bool?
 
     /// An IKE_SA that was never rekeyed; times that are due are set afterwards.
     package init(
@@ -47,7 +49,7 @@ package struct IKEReport: Hashable, Sendable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, version, rekeys, proposal, local, remote
+        case id, version, rekeys, proposal, local, remote, mobike
         case isInitiator = "initiator"
         case initiatorSPI = "spi_i"
         case responderSPI = "spi_r"

@@ -63,10 +63,12 @@ struct PeerDetail {
         // The star marks our own SPI.
         let initiator = "\(ike.initiatorSPI)_i\(ike.isInitiator ? "*" : "")"
         let responder = "\(ike.responderSPI)_r\(ike.isInitiator ? "" : "*")"
+        // A daemon that is older does not tell.
+        let mobike = ike.mobike.map { "mobike \($0 ? "yes" : "no")    " } ?? ""
         let fragmentation = ike.fragmentSize.map { "yes (\($0))" } ?? "no"
         return parties.lines(self.palette) + [
             "  spis    \(initiator)  \(responder)     ike \(ike.proposal)",
-            "  dpd     \(self.livenessWords)     fragmentation \(fragmentation)",
+            "  dpd     \(self.livenessWords)     \(mobike)fragmentation \(fragmentation)",
         ]
     }
 

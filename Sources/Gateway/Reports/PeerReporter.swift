@@ -91,6 +91,7 @@ struct PeerReporter {
         report.rekeyedAt = snapshot.rekeyCount > 0 ? self.clock.timestamp(snapshot.since) : nil
         // No `rekeyAt`: this version leaves rekeying to the peer, so there is no time to promise.
         report.expiresAt = snapshot.expiresAt.map(self.clock.timestamp)
+        report.mobike = snapshot.mobike
         report.fragmentSize = snapshot.fragmentation ? connection?.fragmentSize : nil
         return report
     }

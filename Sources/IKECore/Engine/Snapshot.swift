@@ -74,6 +74,8 @@ package struct IKESASnapshot: Sendable {
     package let keepalivesSent: UInt64
     /// True if messages may be sent in fragments.
     package let fragmentation: Bool
+    /// True if both sides follow changes of addresses (RFC 4555 §3.2).
+    package let mobike: Bool
     /// The CHILD_SAs.
     package let children: [ChildSASnapshot]
 }
@@ -114,7 +116,7 @@ extension IKESA {
             unansweredProbes: self.requests.outstanding?.transmissions ?? 0,
             nextKeepalive: self.keepalive.deadline(on: self.path),
             keepalivesSent: self.keepalive.sentCount, fragmentation: self.fragmentationAgreed,
-            children: self.children.map(\.snapshot))
+            mobike: self.mobility.isAgreed, children: self.children.map(\.snapshot))
     }
 }
 
