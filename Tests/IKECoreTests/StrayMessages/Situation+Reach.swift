@@ -46,6 +46,9 @@ struct Subject {
         throw PeerError.missing("a way to \(place.testDescription)")
     }
 
+    /// Where one of the two may go.
+    private static let elsewhere = IPAddress.v4(IPv4Address(198, 51, 100, 200))
+
     private static func child(isOnA: Bool) -> ChildConfiguration {
         var child = Configurations.child("voice")
         let (near, far) = (Configurations.selector("10.1.7.0/24"), Configurations.selector("10.2.7.0/24"))
@@ -138,6 +141,19 @@ struct Subject {
         case .presentingToken:
             way.pair.command(rekeyIKESA(way.hostName), of: way.host)
             return Self.wait(way) { $0.requests.outstanding?.request == .presentToken }
+        case .updatingAddresses:
+            way.pair.a.change(addresses: [Self.elsewhere], on: way.pair.net)
+            return Self.wait(way) { $0.requests.outstanding?.request == .updateAddresses }
+        case .checkingAddress:
+            way.pair.a.change(addresses: [Self.elsewhere], on: way.pair.net)
+            // The update is over for A as well.
+            let twin = try #require(way.other.engine.context.directory.all.first)
+            return Self.wait(way) {
+                $0.requests.outstanding?.request == .checkAddress && twin.requests.isIdle
+            }
+        case .announcingAddresses:
+            way.pair.b.change(addresses: [Self.elsewhere], on: way.pair.net)
+            return Self.wait(way) { $0.requests.outstanding?.request == .announceAddresses }
         case .deletedByPeer:
             way.pair.command(.terminate(connection: way.otherName, uniqueID: nil, child: nil), of: way.other)
             return Self.wait(way) { if case .closing = $0.phase { true } else { false } }

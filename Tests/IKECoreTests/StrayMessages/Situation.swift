@@ -30,6 +30,12 @@ enum Situation: String, CaseIterable, Sendable {
     case closing
     /// Our token, on new keys (RFC 6290 §4.3).
     case presentingToken
+    /// UPDATE_SA_ADDRESSES, which only who began the IKE_SA sends (RFC 4555 §3.5).
+    case updatingAddresses
+    /// COOKIE2, to see whether the peer is where it says (RFC 4555 §3.7).
+    case checkingAddress
+    /// Our addresses, of which the peer is to choose (RFC 4555 §3.6).
+    case announcingAddresses
     // States of CHILD_SAs.
     case retiring
     case rekeyed
@@ -69,7 +75,8 @@ enum Situation: String, CaseIterable, Sendable {
         case .installingFirstChild: .firstChild
         case .idle, .probing, .askingForChild, .rekeyingChild, .deletingChild, .retiring, .rekeyed,
             .redundant,
-            .waitingForSPI, .installing, .moving, .presentingToken:
+            .waitingForSPI, .installing, .moving, .presentingToken, .updatingAddresses, .checkingAddress,
+            .announcingAddresses:
             .standing
         case .rekeyingIKESA: .rekeyingIKESA
         case .standby: .standby
@@ -82,7 +89,8 @@ enum Situation: String, CaseIterable, Sendable {
         switch self {
         case .awaitingAuthentication, .unwanted: .ikeAuth
         case .askingForChild, .rekeyingChild, .rekeyingIKESA: .createChildSA
-        case .probing, .deletingChild, .closing, .retiring, .redundant, .refusing, .presentingToken:
+        case .probing, .deletingChild, .closing, .retiring, .redundant, .refusing, .presentingToken,
+            .updatingAddresses, .checkingAddress, .announcingAddresses:
             .informational
         case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI, .installingFirstChild,
             .idle, .rekeyed, .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls,
@@ -105,9 +113,14 @@ enum Situation: String, CaseIterable, Sendable {
 
     /// The sides that can be in it: A is who begins.
     var sides: [Side] {
-        if [.halfOpen, .authenticatingWhileKernelWorks, .refused, .moving].contains(self) { return [.b] }
+        let isOfResponder = [
+            .halfOpen, .authenticatingWhileKernelWorks, .refused, .moving, .checkingAddress,
+            .announcingAddresses,
+        ].contains(self)
+        if isOfResponder { return [.b] }
         let isOfInitiator = [
             .waitingForFirstSPI, .awaitingAuthentication, .unwanted, .refusing, .installingFirstChild,
+            .updatingAddresses,
         ].contains(self)
         return isOfInitiator ? [.a] : [.a, .b]
     }

@@ -168,11 +168,17 @@ extension Subject {
                 + "\(ikeSA.children.map { "\($0.spec.inboundSPI) \($0.state)" }) \(ikeSA.agenda.items) "
                 + "\(ikeSA.requestedChild?.requestID ?? 0) "
                 + "\(ikeSA.pendingAnswer?.requestID ?? 0) \(ikeSA.pendingMove?.requestID ?? 0) "
-                + "\(ikeSA.requestedSuccessor?.spi.description ?? "-")"
+                + "\(ikeSA.requestedSuccessor?.spi.description ?? "-") \(Self.text(ikeSA.mobility))"
         }
         let kernel = self.host.kernel
         return "\(ikeSAs) \(engine.initiations.count) \(engine.halfOpenCount) \(self.host.events.count) "
             + "\(kernel.inbound.keys.map(\.number).sorted()) \(kernel.outbound.count) \(kernel.reserved.count)"
+    }
+
+    private static func text(_ mobility: Mobility) -> String {
+        let (update, check) = (mobility.update?.cookie ?? [], mobility.check?.cookie ?? [])
+        let held = mobility.heldPath.map { "\($0.remote)" } ?? "-"
+        return "\(update) \(check) \(mobility.owesUpdate) \(held) \(mobility.peerAddresses)"
     }
 
     private static func name(_ phase: IKESA.Phase) -> String {
