@@ -5,7 +5,7 @@ internal import IPsecModel
 extension IKESA {
     // MARK: IKE_AUTH
 
-    /// MOBIKE_SUPPORTED and further addresses of ours, for IKE_AUTH (RFC 4555 §3.1, §3.4).
+    /// MOBIKE_SUPPORTED and further addresses of ours, for IKE_AUTH (RFC 4555 §3.2, §3.4).
     var mobilityOffer: [Payload] {
         guard self.connection.mobike else { return [] }
         return [.notify(NotifyPayload(.mobikeSupported))]

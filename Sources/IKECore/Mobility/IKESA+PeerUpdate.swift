@@ -32,7 +32,7 @@ extension IKESA {
     }
 
     /// IKE goes to `target` at once. CHILD_SAs go there as well if the peer has answered at that address; else they wait
-    /// until it does, or anybody could have our traffic sent to somebody else (RFC 4555 §3.7, §5.4).
+    /// until it does, or anybody could have our traffic sent to somebody else (RFC 4555 §3.7, §5.3).
     private func follow(_ target: Path, _ turn: inout Turn) {
         let known = self.mobility.heldPath ?? self.path
         let isKnown = target.remote.address == known.remote.address

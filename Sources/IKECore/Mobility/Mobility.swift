@@ -15,7 +15,7 @@ struct Mobility {
     /// Transmissions of a request without an answer after which another address of the peer's is tried.
     static let patience = 3
 
-    /// True if both sides said MOBIKE_SUPPORTED in IKE_AUTH (RFC 4555 §3.1).
+    /// True if both sides said MOBIKE_SUPPORTED in IKE_AUTH (RFC 4555 §3.2).
     var isAgreed = false
     /// True if we began the first of the IKE_SAs: only that side updates addresses, and rekeying does not change it
     /// (RFC 4555 §2.1).
