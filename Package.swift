@@ -108,8 +108,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "ControlProtocol", "ControlCodec", "IKECore", "IKEWire", "IPsecModel", "LinuxIO",
-                "SimNet",
+                "Gateway", "ControlProtocol", "ControlCodec", "CryptoOpenSSL", "IKECore", "IKEWire",
+                "IPsecModel", "LinuxIO", "Routing", "SimNet",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

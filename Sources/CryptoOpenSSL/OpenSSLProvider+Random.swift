@@ -17,6 +17,7 @@ extension OpenSSLProvider {
         guard result == 1 else { throw .library("RAND_bytes") }
         return bytes
     }
+
     /// Bytes of the library's private generator that nobody is to see: a secret of our own.
     package func secret(_ count: Int) throws(CryptoFault) -> SecretBytes {
         guard let size = Int32(exactly: count), size >= 0 else {

@@ -1,6 +1,7 @@
 import IPsecModel
 import NIOCore
 import NIOEmbedded
+import Routing
 import Testing
 
 @testable import Gateway
@@ -23,9 +24,10 @@ import Testing
 
     @Test func `addresses that cannot be listed are asked for again until they can`() throws {
         var asked = 0
-        let watch = try PathWatch(self.site.loop) { () throws(KernelFault) in
+        let watch = try PathWatch(self.site.loop) { (watch) throws(KernelFault) in
             asked += 1
             if asked <= 3 { throw Self.fault }
+            return try watch.addresses()
         }
         watch.tell()
         let began = NIODeadline.now()
@@ -45,7 +47,7 @@ import Testing
 
     @Test func `nothing is asked any more after the end`() throws {
         var asked = 0
-        let watch = try PathWatch(self.site.loop) { () throws(KernelFault) in
+        let watch = try PathWatch(self.site.loop) { (_) throws(KernelFault) in
             asked += 1
             throw Self.fault
         }

@@ -6,10 +6,12 @@ internal import Routing
 ///
 /// Confined to the event loop of `loop`.
 final class PathWatch {
+    /// How the addresses are asked for: the kernel can be short of memory, which nothing else can make happen.
+    typealias Listing = (AddressWatch) throws(KernelFault) -> [IPAddress]
+
     private let watch: AddressWatch
     private let loop: ControlLoop
-    /// Throws where a test wants the addresses not to be listed.
-    private let obstacle: () throws(KernelFault) -> Void
+    private let list: Listing
     private var timer: Scheduled<Void>?
     private var toldAt: NIODeadline?
     /// True if the addresses could not be listed the last time.
@@ -22,11 +24,12 @@ final class PathWatch {
 
     /// Begins to listen.
     init(
-        _ loop: ControlLoop, obstacle: @escaping () throws(KernelFault) -> Void = {}
+        _ loop: ControlLoop,
+        list: @escaping Listing = { (watch) throws(KernelFault) in try watch.addresses() }
     ) throws(KernelFault) {
         self.watch = try AddressWatch()
         self.loop = loop
-        self.obstacle = obstacle
+        self.list = list
     }
 
     /// Lends the descriptor's number, to wait for changes with.
@@ -56,8 +59,7 @@ final class PathWatch {
     func tell() {
         self.toldAt = .now()
         do throws(KernelFault) {
-            try self.obstacle()
-            let addresses = try self.watch.addresses()
+            let addresses = try self.list(self.watch)
             self.isIgnorant = false
             self.loop.receive(addresses: addresses)
         } catch {
