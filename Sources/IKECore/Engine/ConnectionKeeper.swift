@@ -5,6 +5,7 @@ internal import IPsecModel
 ///     searching --addresses--> attempting --IKE_SA stands--> standing
 ///         \--none--> resting <--failed--/ <--IKE_SA ended--/
 ///                       \--time is up--> searching
+///     attempting, resting --the peer has begun an IKE_SA--> standing
 struct ConnectionKeeper {
     /// What is being done.
     enum State: Hashable {
@@ -147,7 +148,7 @@ struct ConnectionKeeper {
         self.change(name, to: .attempting(spi))
     }
 
-    /// The IKE_SA stands, with a CHILD_SA.
+    /// The IKE_SA stands, with a CHILD_SA, whoever has begun it.
     mutating func stand(_ name: String, _ spi: IKESPI, now: Instant) {
         if self.entries[name]?.standsSince == nil { self.entries[name]?.standsSince = now }
         self.change(name, to: .standing(spi))

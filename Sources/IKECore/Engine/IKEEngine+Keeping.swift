@@ -95,7 +95,7 @@ extension IKEEngine {
     /// Something happened to an IKE_SA: perhaps a connection stands now, or does no more, or has lost a CHILD_SA.
     func noteFate(of ikeSA: IKESA, _ turn: inout Turn) {
         self.considerEnds(of: ikeSA, &turn)
-        guard let name = self.keeper.name(of: ikeSA.localSPI) else { return }
+        guard let name = self.keeper.name(of: ikeSA.localSPI) ?? self.adopt(ikeSA, &turn) else { return }
         switch ikeSA.phase {
         case .halfOpen, .initiating, .standby: return
         case .established: self.complete(name, ikeSA, &turn)
@@ -107,6 +107,24 @@ extension IKEEngine {
                 self.rest(name, &turn)
             }
         }
+    }
+
+    /// The peer has begun an IKE_SA while ours is not there yet: its connection, if that is to stand on this one.
+    ///
+    /// An attempt ends only as long as it waits for the answer to IKE_SA_INIT. The peer has sent IKE_AUTH for its own by then, so
+    /// that it does not end that one for ours, and one of the two is left.
+    private func adopt(_ ikeSA: IKESA, _ turn: inout Turn) -> String? {
+        let name = ikeSA.connection.name
+        guard let entry = self.keeper.entries[name], ikeSA.serves(entry) else { return nil }
+        switch entry.state {
+        case .searching, .standing: return nil
+        case .resting: self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
+        case .attempting(let spi):
+            guard let initiation = self.initiations[spi] else { return nil }
+            self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
+            self.end(initiation, .ended(.replaced), &turn)
+        }
+        return name
     }
 
     /// CHILD_SAs have ended: whether they are to stand again depends on why.
@@ -248,6 +266,16 @@ extension IKESA {
     /// True if it stands with a CHILD_SA of this name.
     fileprivate func has(child name: String) -> Bool {
         self.established != nil && self.children.contains { $0.name == name && $0.isCurrent }
+    }
+
+    /// True if what is kept can stand on it, whoever has begun it.
+    func serves(_ entry: ConnectionKeeper.Entry) -> Bool {
+        guard self.established != nil else { return false }
+        switch entry.persistence {
+        case .permanent, .once: return self.children.contains(where: \.isCurrent)
+        // Only with a child that was called for: after an end by the peer none is called again before the rest is over.
+        case .onDemand: return entry.children.contains { self.has(child: $0) }
+        }
     }
 
     /// True if a CHILD_SA of this name is on its way, by our doing or the peer's.

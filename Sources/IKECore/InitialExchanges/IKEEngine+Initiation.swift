@@ -22,7 +22,7 @@ extension IKEEngine {
             return
         }
         // It may have come up by the peer's doing meanwhile.
-        if let standing = entry.children.lazy.compactMap({ self.standing(name, child: $0) }).first {
+        if let standing = self.context.directory.established(of: name).first(where: { $0.serves(entry) }) {
             self.keeper.stand(name, standing.localSPI, now: turn.now)
             self.context.touch(standing)
             return
