@@ -65,10 +65,15 @@ struct ChildKeyTests {
         #expect(found.first?.contains("name the addresses of local_ts") == true)
     }
 
-    @Test func `a child that starts without its addresses leaks until it stands, and that is said`() {
-        let found = findings(
-            site("remote_addrs = 192.0.2.1", child: "local_ts = 10.1.0.0/24\nstart_action = start"))
+    @Test(arguments: [
+        ("start_action = start", 16), ("close_action = start", 16), ("dpd_action = restart", 14),
+    ])
+    func `a child that starts without its addresses leaks until it stands, and that is said`(
+        _ line: String, _ column: Int
+    ) {
+        let found = findings(site("remote_addrs = 192.0.2.1", child: "local_ts = 10.1.0.0/24\n" + line))
         #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("5:\(column): warning") == true)
         #expect(found.first?.contains("packets of this child leave in clear: remote_ts") == true)
     }
 

@@ -12,12 +12,16 @@ enum ActionReader {
 
     /// The first action of `child` that needs an address to call, as it is written; nil if there is none.
     static func call(_ child: ChildConfiguration) -> String? {
-        let actions = [
+        self.actions(child).first.map { key, action in "\(key) = \(action.rawValue)" }
+    }
+
+    /// What is done for `child`, with the keys that say so.
+    private static func actions(_ child: ChildConfiguration) -> [(key: String, action: ChildAction)] {
+        [
             ("start_action", child.startAction), ("close_action", child.closeAction),
             ("dpd_action", child.livenessAction),
-        ]
-        return actions.first { $0.1 != nil && $0.1 != ChildAction.none }.map { key, action in
-            "\(key) = \(action.map(\.rawValue) ?? "")"
+        ].compactMap { key, action in
+            action.flatMap { $0 == ChildAction.none ? nil : (key, $0) }
         }
     }
 
@@ -41,19 +45,18 @@ enum ActionReader {
     private static func checkTraps(_ child: ChildConfiguration, _ reader: SectionReader) {
         for (key, selectors) in [("local_ts", child.localSelectors), ("remote_ts", child.remoteSelectors)]
         where selectors.contains(where: \.isDynamic) {
-            for (name, action) in [
-                ("start_action", child.startAction), ("close_action", child.closeAction),
-                ("dpd_action", child.livenessAction),
-            ] where action == .trap {
+            let actions = self.actions(child)
+            if let trap = actions.first(where: { $0.action == .trap }) {
                 reader.error(
-                    reader.value(name)?.span ?? reader.place,
+                    reader.value(trap.key)?.span ?? reader.place,
                     "a trap must know its packets before the tunnel stands: name the addresses of \(key)")
                 return
             }
-            guard child.startAction == .start else { continue }
+            guard let first = actions.first else { return }
             reader.warning(
-                reader.value("start_action")?.span ?? reader.place,
-                "until it stands, packets of this child leave in clear: \(key) does not name their addresses")
+                reader.value(first.key)?.span ?? reader.place,
+                "while it is down, packets of this child leave in clear: \(key) does not name their addresses"
+            )
             return
         }
     }

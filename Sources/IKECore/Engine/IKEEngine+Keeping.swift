@@ -150,7 +150,7 @@ extension IKEEngine {
         switch action {
         case .none: self.keeper.drop(child: child.name, of: connection.name)
         case .trap:
-            self.armTrap(for: child, of: connection, &turn)
+            self.traps.arm(child.name, of: connection.name)
             self.keeper.release(
                 child: child.name, of: connection.name, chance: self.context.chance(), now: turn.now)
         case .start:

@@ -2,29 +2,24 @@ internal import IPsecModel
 
 // What keeps packets from leaving in clear while their tunnel is down, and calls for it.
 extension IKEEngine {
-    /// Puts policies in front of all children of a connection that are to stand, or that packets are to call for.
+    /// Puts policies in front of all children of a connection that are to stand at some time, or that packets are to call for.
+    /// One that came only with the end of a CHILD_SA would come after its policies have gone.
     func installTraps(of connection: ConnectionConfiguration, _ turn: inout Turn) {
-        for child in connection.children where child.startAction != .none {
-            self.installTrap(for: child, of: connection, isArmed: child.startAction == .trap, &turn)
+        for child in connection.children where child.isHeldBack {
+            self.installTrap(for: child, of: connection, &turn)
         }
     }
 
-    /// From now on packets call for this child.
-    func armTrap(for child: ChildConfiguration, of connection: ConnectionConfiguration, _ turn: inout Turn) {
-        guard !self.traps.arm(child.name, of: connection.name) else { return }
-        self.installTrap(for: child, of: connection, isArmed: true, &turn)
-    }
-
     private func installTrap(
-        for child: ChildConfiguration, of connection: ConnectionConfiguration, isArmed: Bool,
-        _ turn: inout Turn
+        for child: ChildConfiguration, of connection: ConnectionConfiguration, _ turn: inout Turn
     ) {
         guard connection.canBeCalled, let (local, remote) = child.fixedSelectors,
             let reqid = self.context.reqids.takeAlone()
         else { return }
         let policy = TrapPolicy(
             reqid: reqid, localSelectors: local, remoteSelectors: remote, remote: connection.knownAddress)
-        self.traps.add(policy, connection: connection.name, child: child.name, isArmed: isArmed)
+        self.traps.add(
+            policy, connection: connection.name, child: child.name, isArmed: child.startAction == .trap)
         turn.ask(.installTrap(policy))
     }
 
@@ -43,7 +38,7 @@ extension IKEEngine {
     }
 
     /// A packet has no CHILD_SA. One that starts by itself does not wait for packets: either it is being begun, or an
-    /// operator has ended it.
+    /// operator has ended it. Nor does one that nobody has begun yet.
     func acquire(reqid: UInt32, _ packet: PacketSelectors, _ turn: inout Turn) {
         guard !self.isShuttingDown, let trap = self.traps[reqid], trap.isArmed,
             let connection = self.connection(trap.connection)

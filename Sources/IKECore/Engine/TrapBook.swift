@@ -27,13 +27,11 @@ struct TrapBook {
             connection: connection, child: child, isArmed: isArmed, policy: policy)
     }
 
-    /// From now on packets call for this child; false if there is no policy for it.
-    mutating func arm(_ child: String, of connection: String) -> Bool {
-        guard let reqid = self.all(of: connection).first(where: { $0.child == child })?.policy.reqid else {
-            return false
+    /// From now on packets call for this child, if there is a policy for it.
+    mutating func arm(_ child: String, of connection: String) {
+        for trap in self.all(of: connection) where trap.child == child {
+            self.traps[trap.policy.reqid]?.isArmed = true
         }
-        self.traps[reqid]?.isArmed = true
-        return true
     }
 
     /// Forgets one.

@@ -155,6 +155,16 @@ package struct ChildConfiguration: Hashable, Sendable {
         self.remoteSelectors = remoteSelectors
         self.lifetime = lifetime
     }
+
+    /// True if packets wait while it does not stand: one of the actions begins it, or lets packets call for it.
+    package var isHeldBack: Bool {
+        [self.startAction, self.closeAction, self.livenessAction].contains { action in
+            switch action {
+            case nil, ChildAction.none?: false
+            case .trap?, .start?: true
+            }
+        }
+    }
 }
 
 /// A peer, or a group of peers, that may set up IKE_SAs with us (swanctl's `connections` section).

@@ -99,6 +99,50 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(
+        arguments: [(ChildAction.start, nil), (.trap, nil), (nil, .start), (nil, .trap)]
+            as [(ChildAction?, ChildAction?)])
+    func `a child that is begun again holds packets back from the start`(
+        close: ChildAction?, liveness: ChildAction?
+    ) throws {
+        let pair = try Pair(a: { configuration in
+            configuration.connections[0].children[0].startAction = .none
+            configuration.connections[0].children[0].closeAction = close
+            configuration.connections[0].children[0].livenessAction = liveness
+            configuration.connections[0].livenessDelay = .seconds(30)
+        })
+        pair.start()
+        // Nobody has begun it: packets wait, and do not call.
+        #expect(Self.send(pair), "packets leave in clear")
+        pair.net.run(for: .seconds(60))
+        #expect(pair.attempts == 0)
+        #expect(pair.command(.initiate(connection: "site-b", child: nil), of: pair.a))
+        pair.net.run(for: .seconds(2))
+        let trap = try #require(pair.a.kernel.traps.first)
+        if close == nil {
+            pair.net.fate = { _ in .lose }
+            pair.net.run(upTo: .seconds(300)) { !pair.stands }
+            pair.net.fate = { _ in .deliver }
+        } else {
+            #expect(pair.command(.terminate(connection: "site-a", uniqueID: nil, child: nil), of: pair.b))
+            pair.net.run(upTo: .seconds(2)) { !pair.stands }
+        }
+        try #require(!pair.stands)
+        // The policy was there before the end.
+        #expect(pair.a.kernel.traps[trap.key] == trap.value && pair.a.kernel.traps.count == 1)
+        pair.net.run(for: .seconds(10))
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        #expect(pair.stands && pair.attempts == 2 && pair.pings())
+        pair.expectSound()
+    }
+
+    @Test func `a child that only answers holds nothing back`() throws {
+        let pair = try Pair(a: { $0.connections[0].children[0].startAction = .none })
+        pair.start()
+        #expect(!Self.send(pair))
+    }
+
     @Test func `a tunnel that waits for packets comes again when an operator has ended it`() throws {
         let pair = try Self.waiting()
         Self.send(pair)
