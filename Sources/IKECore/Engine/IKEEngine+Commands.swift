@@ -29,12 +29,19 @@ extension IKEEngine {
             for ikeSA in meant { ikeSA.close(.terminated, &turn) }
             return .begun(count: meant.count)
         }
-        if uniqueID == nil { self.keeper.drop(child: child, of: connection) }
+        if uniqueID == nil { self.disown(child, of: connection) }
         let count = meant.reduce(0) { count, ikeSA in
             self.context.touch(ikeSA)
             return count + ikeSA.terminate(child: child, &turn)
         }
         return count > 0 ? .begun(count: count) : self.refuseWithoutChild(connection, child, meant)
+    }
+
+    /// An operator wants a child no more, on whatever IKE_SA: neither do we, nor do packets call for it.
+    private func disown(_ child: String, of name: String) {
+        self.keeper.drop(child: child, of: name)
+        guard let connection = self.connection(name), let child = connection.child(child) else { return }
+        self.resetTrap(of: child, of: connection)
     }
 
     private func established(_ connection: String, _ uniqueID: UInt64?) -> [IKESA] {

@@ -148,9 +148,11 @@ extension IKEEngine {
         after reason: EndReason, _ ikeSA: IKESA, _ turn: inout Turn
     ) {
         switch action {
-        case .none: self.keeper.drop(child: child.name, of: connection.name)
+        case .none:
+            self.resetTrap(of: child, of: connection)
+            self.keeper.drop(child: child.name, of: connection.name)
         case .trap:
-            self.traps.arm(child.name, of: connection.name)
+            self.armTrap(of: child, of: connection)
             self.keeper.release(
                 child: child.name, of: connection.name, chance: self.context.chance(), now: turn.now)
         case .start:
@@ -240,7 +242,7 @@ extension IKEEngine {
     /// An operator wants a connection to stand no more: attempts end as well; how many there were.
     func abandon(_ name: String, _ turn: inout Turn) -> Int {
         // Where nothing is on its way yet, what ends is the wish.
-        var count = self.keeper.isAboutToTry(name) ? 1 : 0
+        var count = self.resetTraps(of: name) || self.keeper.isAboutToTry(name) ? 1 : 0
         self.keeper.forget(name)
         for initiation in Array(self.initiations.values) where initiation.connection.name == name {
             self.end(initiation, .ended(.terminated), &turn)

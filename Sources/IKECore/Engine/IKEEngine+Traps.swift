@@ -19,8 +19,26 @@ extension IKEEngine {
         let policy = TrapPolicy(
             reqid: reqid, localSelectors: local, remoteSelectors: remote, remote: connection.knownAddress)
         self.traps.add(
-            policy, connection: connection.name, child: child.name, isArmed: child.startAction == .trap)
+            policy, connection: connection.name, child: child.name, isArmed: child.waitsForPackets)
         turn.ask(.installTrap(policy))
+    }
+
+    /// A CHILD_SA has ended, and packets call for another.
+    func armTrap(of child: ChildConfiguration, of connection: ConnectionConfiguration) {
+        _ = self.traps.arm(child.name, of: connection.name, true)
+    }
+
+    /// Nobody wants a child any more: packets call for it as they did at first, whatever has armed its trap since. True if that is
+    /// a difference.
+    @discardableResult
+    func resetTrap(of child: ChildConfiguration, of connection: ConnectionConfiguration) -> Bool {
+        self.traps.arm(child.name, of: connection.name, child.waitsForPackets)
+    }
+
+    /// The same for all children of a connection.
+    func resetTraps(of name: String) -> Bool {
+        guard let connection = self.connection(name) else { return false }
+        return !connection.children.filter { self.resetTrap(of: $0, of: connection) }.isEmpty
     }
 
     /// Takes the policies `traps` away again.
@@ -48,6 +66,9 @@ extension IKEEngine {
 }
 
 extension ChildConfiguration {
+    /// True if packets call for it before it has ever stood.
+    fileprivate var waitsForPackets: Bool { self.startAction == .trap }
+
     /// Its packets, as far as they are known before it stands; nil if there are `dynamic` selectors.
     fileprivate var fixedSelectors: (local: [TrafficSelector], remote: [TrafficSelector])? {
         guard let local = Self.fixed(self.localSelectors), let remote = Self.fixed(self.remoteSelectors)

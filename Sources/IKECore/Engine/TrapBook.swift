@@ -27,11 +27,11 @@ struct TrapBook {
             connection: connection, child: child, isArmed: isArmed, policy: policy)
     }
 
-    /// From now on packets call for this child, if there is a policy for it.
-    mutating func arm(_ child: String, of connection: String) {
-        for trap in self.all(of: connection) where trap.child == child {
-            self.traps[trap.policy.reqid]?.isArmed = true
-        }
+    /// Packets call for this child from now on, or do so no more; true if that was otherwise.
+    mutating func arm(_ child: String, of connection: String, _ isArmed: Bool) -> Bool {
+        let changed = self.all(of: connection).filter { $0.child == child && $0.isArmed != isArmed }
+        for trap in changed { self.traps[trap.policy.reqid]?.isArmed = isArmed }
+        return !changed.isEmpty
     }
 
     /// Forgets one.

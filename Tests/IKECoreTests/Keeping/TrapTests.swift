@@ -137,6 +137,70 @@ import Testing
         pair.expectSound()
     }
 
+    /// A's child with this `start_action` was ended by the peer, so that packets call for it.
+    private static func endedByPeer(
+        _ start: ChildAction, _ change: (inout ChildConfiguration) -> Void = { _ in }
+    ) throws -> Pair {
+        let pair = try Pair(a: { configuration in
+            configuration.connections[0].children[0].startAction = start
+            configuration.connections[0].children[0].closeAction = .trap
+            configuration.connections[0].livenessDelay = .seconds(30)
+            change(&configuration.connections[0].children[0])
+        })
+        pair.start()
+        if start == .none { pair.command(.initiate(connection: "site-b", child: nil), of: pair.a) }
+        pair.net.run(for: .seconds(2))
+        pair.command(.terminate(connection: "site-a", uniqueID: nil, child: nil), of: pair.b)
+        pair.net.run(for: .seconds(10))
+        try #require(!pair.stands)
+        return pair
+    }
+
+    /// Packets wait, and nobody is called.
+    private static func expectSilence(_ pair: Pair, _ location: SourceLocation = #_sourceLocation) {
+        let attempts = pair.attempts
+        for _ in 0..<20 {
+            #expect(Self.send(pair), "packets leave in clear", sourceLocation: location)
+            pair.net.run(for: .seconds(30))
+        }
+        #expect(!pair.stands && pair.attempts == attempts, sourceLocation: location)
+        pair.expectSound(location)
+    }
+
+    @Test(arguments: [ChildAction.none, .start], [nil, "net"])
+    func `packets do not call for what an operator has ended, though close_action once let them`(
+        start: ChildAction, child: String?
+    ) throws {
+        let pair = try Self.endedByPeer(start)
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        try #require(pair.stands)
+        #expect(pair.command(.terminate(connection: "site-b", uniqueID: nil, child: child), of: pair.a))
+        pair.net.run(for: .seconds(10))
+        Self.expectSilence(pair)
+    }
+
+    @Test func `an operator can end what only waits for a packet`() throws {
+        let pair = try Self.endedByPeer(.start)
+        let terminate = OperatorCommand.terminate(connection: "site-b", uniqueID: nil, child: nil)
+        #expect(pair.command(terminate, of: pair.a))
+        #expect(!pair.command(terminate, of: pair.a), "there was nothing to end")
+        Self.expectSilence(pair)
+    }
+
+    @Test func `packets do not call for what dpd_action leaves alone, though close_action once let them`()
+        throws
+    {
+        let pair = try Self.endedByPeer(.none) { $0.livenessAction = ChildAction.none }
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        try #require(pair.stands)
+        pair.net.fate = { _ in .lose }
+        pair.net.run(upTo: .seconds(300)) { !pair.stands }
+        pair.net.fate = { _ in .deliver }
+        Self.expectSilence(pair)
+    }
+
     @Test func `a child that only answers holds nothing back`() throws {
         let pair = try Pair(a: { $0.connections[0].children[0].startAction = .none })
         pair.start()
