@@ -4,8 +4,8 @@ internal import IPsecModel
 ///
 ///     searching --addresses--> attempting --IKE_SA stands--> standing
 ///         \--none--> resting <--failed--/ <--IKE_SA ended--/
-///                       \--time is up--> searching
-///     attempting, resting --the peer has begun an IKE_SA--> standing
+///                       \--time is up--> searching, or waiting --a packet--> searching
+///     attempting, resting, waiting --the peer has begun an IKE_SA--> standing
 struct ConnectionKeeper {
     /// What is being done.
     enum State: Hashable {
@@ -17,6 +17,8 @@ struct ConnectionKeeper {
         case standing(IKESPI)
         /// Until this moment nothing is done.
         case resting(until: Instant)
+        /// It has rested, and the next packet begins it.
+        case waiting
     }
 
     /// What is done after a failure.
@@ -74,18 +76,33 @@ struct ConnectionKeeper {
         switch entry.state {
         case .searching: return true
         case .resting: return entry.persistence == .permanent
-        case .attempting, .standing: return false
+        case .attempting, .standing, .waiting: return false
+        }
+    }
+
+    /// True if a connection may be begun now, since nothing is being done about it. A peer that cannot be reached is not called with
+    /// every packet; an operator need not wait.
+    func isFree(_ name: String, forPacket isForPacket: Bool, now: Instant) -> Bool {
+        switch self.entries[name]?.state {
+        case .searching?, .attempting?, .standing?: return false
+        case .resting(let until)?: return !isForPacket || until <= now
+        case .waiting?, nil: return true
         }
     }
 
     // MARK: What is wanted
 
-    /// A connection is to stand with these CHILD_SAs: the ID of the search that it begins with.
+    /// A connection is to stand with these CHILD_SAs: the ID of the search that it begins with. What it has gone through so far
+    /// still counts.
     mutating func keep(_ name: String, children: [String], _ persistence: Persistence) -> UInt64 {
+        let old = self.entries[name]
         self.forget(name)
         self.lastSearchID &+= 1
-        self.entries[name] = Entry(
+        var entry = Entry(
             children: children, persistence: persistence, state: .searching(searchID: self.lastSearchID))
+        entry.failures = old?.failures ?? 0
+        entry.nextAddress = old?.nextAddress ?? 0
+        self.entries[name] = entry
         return self.lastSearchID
     }
 
@@ -136,7 +153,7 @@ struct ConnectionKeeper {
         switch entry.state {
         case .attempting(let spi), .standing(let spi): self.names[spi] = nil
         case .resting: self.deadlines.schedule(name, at: nil)
-        case .searching: break
+        case .searching, .waiting: break
         }
     }
 
@@ -181,7 +198,8 @@ struct ConnectionKeeper {
                 continue
             }
             guard entry.persistence == .permanent else {
-                self.forget(name)
+                // Not forgotten: the next attempt goes to the next address, and its rest is longer.
+                self.change(name, to: .waiting)
                 continue
             }
             self.lastSearchID &+= 1
@@ -195,12 +213,12 @@ struct ConnectionKeeper {
         guard let old = self.entries[name]?.state else { return }
         switch old {
         case .attempting(let spi), .standing(let spi): self.names[spi] = nil
-        case .searching, .resting: break
+        case .searching, .resting, .waiting: break
         }
         self.entries[name]?.state = state
         switch state {
         case .attempting(let spi), .standing(let spi): self.names[spi] = name
-        case .searching, .resting: break
+        case .searching, .resting, .waiting: break
         }
     }
 }

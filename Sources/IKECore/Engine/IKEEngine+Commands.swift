@@ -78,7 +78,7 @@ extension IKEEngine {
         switch entry.state {
         case .searching, .attempting: return none + " yet: it is being begun"
         case .resting: return none + ": the last attempt failed, and there is a pause before the next"
-        case .standing: return none
+        case .standing, .waiting: return none
         }
     }
 

@@ -44,7 +44,7 @@ extension IKEEngine {
         guard let entry = self.keeper.entries[name], entry.children.contains(child) else { return nil }
         switch entry.state {
         case .searching, .attempting: return "connection '\(name)' is being begun already"
-        case .standing, .resting: return nil
+        case .standing, .resting, .waiting: return nil
         }
     }
 
@@ -59,23 +59,21 @@ extension IKEEngine {
         let isKept = self.keeper.entries[name] != nil
         if isKept { self.keeper.add(child: child, to: name) }
         if let packet, isKept { self.keeper.note(packet, for: child, of: name) }
+        let isFree = self.keeper.isFree(name, forPacket: packet != nil, now: turn.now)
         if let ikeSA = self.established(name) {
             guard packet == nil || ikeSA.refusedChildren[child] == nil else { return }
             if !isKept {
                 self.keeper.keep(
                     name, children: [child], self.persistence(connection, packet), on: ikeSA.localSPI)
                 if let packet { self.keeper.note(packet, for: child, of: name) }
+            } else if isFree {
+                self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
             }
             ikeSA.refusedChildren[child] = nil
             self.context.touch(ikeSA)
             return
         }
-        switch self.keeper.entries[name]?.state {
-        case .searching?, .attempting?, .standing?: return
-        // A peer that cannot be reached is not called with every packet.
-        case .resting? where packet != nil: return
-        case .resting?, nil: break
-        }
+        guard isFree else { return }
         let own = connection.startingChildren
         let children = [child] + own.filter { $0 != child }
         let searchID = self.keeper.keep(name, children: children, self.persistence(connection, packet))
@@ -118,7 +116,7 @@ extension IKEEngine {
         guard let entry = self.keeper.entries[name], ikeSA.serves(entry) else { return nil }
         switch entry.state {
         case .searching, .standing: return nil
-        case .resting: self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
+        case .resting, .waiting: self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
         case .attempting(let spi):
             guard let initiation = self.initiations[spi] else { return nil }
             self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
@@ -161,17 +159,30 @@ extension IKEEngine {
                 ikeSA.refusedChildren[child.name] = turn.now.advanced(
                     by: self.context.chosen(IKESA.shortPause))
             }
-            if self.keeper.entries[connection.name] != nil {
-                self.keeper.add(child: child.name, to: connection.name)
-                self.keeper.makePermanent(connection.name)
-            } else if let standing = self.established(connection.name) {
-                self.keeper.keep(
-                    connection.name, children: [child.name], .permanent, on: standing.localSPI)
+            self.beginAgain(child.name, of: connection, &turn)
+        }
+    }
+
+    private func beginAgain(_ child: String, of connection: ConnectionConfiguration, _ turn: inout Turn) {
+        let name = connection.name
+        guard let entry = self.keeper.entries[name] else {
+            if let standing = self.established(name) {
+                self.keeper.keep(name, children: [child], .permanent, on: standing.localSPI)
                 self.context.touch(standing)
             } else if connection.canBeCalled {
-                _ = self.keeper.keep(connection.name, children: [child.name], .permanent)
-                self.rest(connection.name, &turn)
+                _ = self.keeper.keep(name, children: [child], .permanent)
+                self.rest(name, &turn)
             }
+            return
+        }
+        self.keeper.add(child: child, to: name)
+        self.keeper.makePermanent(name)
+        guard self.keeper.isFree(name, forPacket: false, now: turn.now) else { return }
+        if let standing = self.established(name) {
+            self.keeper.stand(name, standing.localSPI, now: turn.now)
+            self.context.touch(standing)
+        } else if entry.state == .waiting {
+            self.rest(name, &turn)
         }
     }
 

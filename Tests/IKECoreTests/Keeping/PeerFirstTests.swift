@@ -30,7 +30,9 @@ import Testing
     }
 
     /// A calls an address where nobody is, and then B, which can call A.
-    private static func pair(_ wish: Wish) throws -> Pair {
+    private static func pair(
+        _ wish: Wish, a change: (inout GatewayConfiguration) -> Void = { _ in }
+    ) throws -> Pair {
         let caller = try #require(AddressRange(Addresses.peer, Addresses.peer))
         let nobody = try #require(IPAddress("192.0.2.77").flatMap { AddressRange($0, $0) })
         return try Pair(
@@ -44,6 +46,7 @@ import Testing
                     }
                 configuration.connections[0].children.append(
                     Self.voice("10.1.7.0/24", "10.2.7.0/24", action))
+                change(&configuration)
             },
             b: { configuration in
                 configuration.connections[0].remoteAddresses = [.range(caller)]
@@ -103,6 +106,63 @@ import Testing
         #expect(pair.command(.terminate(connection: "site-a", uniqueID: nil, child: nil), of: pair.b))
         pair.net.run(for: .seconds(10))
         #expect(pair.attempts == 2 && pair.stands && pair.pings())
+        pair.expectSound()
+    }
+
+    /// A's first child was called for in vain and waits for another packet, while its second stands on B's IKE_SA.
+    private static func waitingForPacket(_ change: (inout GatewayConfiguration) -> Void) throws -> Pair {
+        let pair = try Self.pair(.nobody) { configuration in
+            configuration.connections[0].children[0].startAction = .trap
+            change(&configuration)
+        }
+        pair.start()
+        pair.net.fate = { _ in .lose }
+        Self.send(pair)
+        pair.net.run(for: .seconds(180))
+        try #require(pair.faults == [.noAnswer])
+        pair.net.fate = { _ in .deliver }
+        #expect(pair.command(.initiate(connection: "site-a", child: "voice"), of: pair.b))
+        pair.net.run(for: .seconds(60))
+        try #require(Self.names(pair.a) == ["voice"])
+        return pair
+    }
+
+    /// An inner host behind A sends.
+    private static func send(_ pair: Pair) {
+        pair.a.meetTrap(
+            from: Configurations.selector("10.1.0.9/32"), to: Configurations.selector("10.2.0.7/32"),
+            on: pair.net)
+    }
+
+    @Test func `a child that is begun again does not wait for another child's packet`() throws {
+        let pair = try Self.waitingForPacket { configuration in
+            configuration.connections[0].livenessDelay = .seconds(30)
+            configuration.connections[0].children[1].closeAction = .start
+            configuration.connections[0].children[1].livenessAction = .start
+        }
+        pair.net.fate = { _ in .lose }
+        pair.net.run(upTo: .seconds(300)) { !pair.stands }
+        pair.net.fate = { _ in .deliver }
+        pair.net.run(for: .seconds(60))
+        #expect(Self.names(pair.a).contains("voice"), "nobody begins it again")
+        pair.expectSound()
+    }
+
+    @Test func `a child that the peer deletes is begun again though another waits for a packet`() throws {
+        let pair = try Self.waitingForPacket { $0.connections[0].children[1].closeAction = .start }
+        pair.command(.terminate(connection: "site-a", uniqueID: nil, child: "voice"), of: pair.b)
+        pair.net.run(for: .seconds(60))
+        #expect(Self.names(pair.a).contains("voice") && pair.attempts == 1)
+        pair.expectSound()
+    }
+
+    @Test func `a child that waits for a packet joins the peer's IKE_SA, which has only another child`()
+        throws
+    {
+        let pair = try Self.waitingForPacket { _ in }
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        #expect(Self.names(pair.a) == ["net", "voice"] && pair.attempts == 1 && pair.agreedIKESAs == 1)
         pair.expectSound()
     }
 

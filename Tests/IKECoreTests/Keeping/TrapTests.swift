@@ -249,8 +249,63 @@ import Testing
                 pair.command(.terminate(connection: "site-a", uniqueID: nil, child: nil), of: pair.b)
             }
         }
-        // A minute: at most one attempt in some four seconds.
-        #expect(pair.attempts <= 16)
+        // A minute: rests of 5, 10, 20 and 40 s, less a quarter at most, leave room for five.
+        #expect((3...5).contains(pair.attempts))
+        pair.expectSound()
+    }
+
+    @Test func `a peer that never answers is called less and less, however many packets there are`() throws {
+        let pair = try Self.waiting()
+        pair.net.fate = { _ in .lose }
+        for _ in 0..<3_600 {
+            Self.send(pair)
+            pair.net.run(for: .seconds(1))
+        }
+        // An attempt takes 165 s; rests double from 5 s to 300 s, less a quarter at most. So six attempts with their rests take at
+        // least 1,226 s, and each after that 390 s.
+        #expect((9...13).contains(pair.attempts))
+        // When it has answered, and has stood for five minutes, all is as at first.
+        pair.net.fate = { _ in .deliver }
+        pair.net.run(for: .seconds(300))
+        Self.send(pair)
+        pair.net.run(for: .seconds(301))
+        try #require(pair.stands)
+        pair.command(.terminate(connection: "site-a", uniqueID: nil, child: nil), of: pair.b)
+        pair.net.run(for: .seconds(2))
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        #expect(pair.stands)
+        pair.expectSound()
+    }
+
+    @Test func `a packet calls the peer's next address when the first was dead`() throws {
+        let nobody = try #require(IPAddress("192.0.2.77").flatMap { AddressRange($0, $0) })
+        let pair = try Self.waiting(a: { $0.connections[0].remoteAddresses.insert(.range(nobody), at: 0) })
+        for _ in 0..<20 {
+            Self.send(pair)
+            pair.net.run(for: .seconds(10))
+        }
+        #expect(pair.faults == [.noAnswer] && pair.attempts == 2 && pair.stands && pair.pings())
+        pair.expectSound()
+    }
+
+    @Test func `what has rested and waits for a packet is told as down, and forgotten with its connection`()
+        throws
+    {
+        let pair = try Self.waiting()
+        pair.net.fate = { _ in .lose }
+        Self.send(pair)
+        pair.net.run(for: .seconds(180))
+        #expect(pair.faults == [.noAnswer])
+        pair.a.feed(
+            .command(commandID: 1, .terminate(connection: "site-b", uniqueID: nil, child: "net")),
+            on: pair.net)
+        #expect(pair.a.answers[1] == .refused("connection 'site-b' has no IKE_SA"))
+        #expect(pair.a.engine.nextDeadline == nil)
+        var configuration = pair.a.engine.context.configuration
+        configuration.connections = []
+        pair.a.feed(.configuration(configuration), on: pair.net)
+        #expect(pair.a.engine.keeper.entries.isEmpty)
         pair.expectSound()
     }
 
