@@ -228,8 +228,11 @@ extension IKEEngine {
 
     // MARK: What is wanted no more
 
-    /// A new configuration: attempts of connections that are gone or different end, and what starts by itself does.
-    func reconsiderConnections(before old: GatewayConfiguration, _ turn: inout Turn) {
+    /// A new configuration: attempts of connections that are gone or different end, their policies `stale` go, and what is new in
+    /// `changed` starts, if it does so by itself.
+    func reconsiderConnections(
+        changed: [ConnectionConfiguration], stale: [TrapBook.Trap], _ turn: inout Turn
+    ) {
         for initiation in Array(self.initiations.values)
         where !self.context.configuration.connections.contains(initiation.connection) {
             self.end(initiation, .ended(.configurationChanged), &turn)
@@ -237,12 +240,6 @@ extension IKEEngine {
         for name in Array(self.keeper.entries.keys) where self.connection(name) == nil {
             self.keeper.forget(name)
         }
-        let changed = self.context.configuration.connections.filter { !old.connections.contains($0) }
-        let stale = (old.connections.map(\.name)).filter { name in
-            self.connection(name).map { changed.contains($0) } ?? true
-        }.flatMap { self.traps.all(of: $0) }
-        // The new ones first: what both hold back does not leave in between.
-        for connection in changed { self.installTraps(of: connection, &turn) }
         self.removeTraps(stale, &turn)
         for connection in changed {
             self.keeper.forget(connection.name)

@@ -10,6 +10,17 @@ extension IKEEngine {
         }
     }
 
+    /// Puts policies in front of those connections of a new configuration that are `changed`; what is to be removed of the `old` ones.
+    func replaceTraps(
+        of old: [ConnectionConfiguration], by changed: [ConnectionConfiguration], _ turn: inout Turn
+    ) -> [TrapBook.Trap] {
+        let stale = old.map(\.name).filter { name in
+            self.connection(name).map { changed.contains($0) } ?? true
+        }.flatMap { self.traps.all(of: $0) }
+        for connection in changed { self.installTraps(of: connection, &turn) }
+        return stale
+    }
+
     private func installTrap(
         for child: ChildConfiguration, of connection: ConnectionConfiguration, _ turn: inout Turn
     ) {

@@ -239,6 +239,9 @@ package final class IKEEngine {
     private func configure(_ configuration: GatewayConfiguration, _ turn: inout Turn) {
         let old = self.context.configuration
         self.context.configuration = configuration
+        let changed = configuration.connections.filter { !old.connections.contains($0) }
+        // Policies first: what they hold back must not leave while the old ones, and those of CHILD_SAs, go.
+        let stale = self.replaceTraps(of: old.connections, by: changed, &turn)
         self.abandonAgreements { !configuration.connections.contains($0.connection) }
         for ikeSA in self.context.directory.all {
             let isUnchanged = configuration.connections.contains(ikeSA.connection)
@@ -254,6 +257,6 @@ package final class IKEEngine {
             self.context.touch(ikeSA)
             ikeSA.close(.configurationChanged, &turn)
         }
-        self.reconsiderConnections(before: old, &turn)
+        self.reconsiderConnections(changed: changed, stale: stale, &turn)
     }
 }

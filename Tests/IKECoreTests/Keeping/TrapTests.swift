@@ -348,6 +348,29 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(arguments: [ChildAction.none, .start])
+    func `new policies come before those of what stands go`(before: ChildAction) throws {
+        let pair = try Pair(a: { $0.connections[0].children[0].startAction = before })
+        pair.start()
+        if before == .none { pair.command(.initiate(connection: "site-b", child: nil), of: pair.a) }
+        pair.net.run(for: .seconds(2))
+        try #require(pair.stands)
+        var configuration = pair.a.engine.context.configuration
+        configuration.connections[0].children[0].startAction = .trap
+        var outbox = Outbox()
+        pair.a.engine.handle(.configuration(configuration), now: pair.net.now, into: &outbox)
+        let steps = outbox.drain().compactMap { output -> String? in
+            guard case .dataPlane(let request) = output else { return nil }
+            switch request.operation {
+            case .installTrap: return "new trap"
+            case .remove(_, let withPolicies): return withPolicies ? "CHILD_SA" : nil
+            case .removeTrap: return "old trap"
+            case .allocateSPI, .releaseSPI, .install, .check, .traffic, .move: return nil
+            }
+        }
+        #expect(steps == ["new trap", "CHILD_SA"] + (before == .none ? [] : ["old trap"]))
+    }
+
     @Test func `a connection that is gone leaves no policy`() throws {
         let pair = try Pair()
         try pair.connect()
