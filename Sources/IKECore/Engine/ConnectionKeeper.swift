@@ -48,7 +48,9 @@ struct ConnectionKeeper {
     }
 
     private(set) var entries: [String: Entry] = [:]
-    private var names: [IKESPI: String] = [:]
+    /// Connections by the attempts and IKE_SAs for them, and by the searches for their addresses.
+    private(set) var names: [IKESPI: String] = [:]
+    private(set) var searches: [UInt64: String] = [:]
     private var deadlines = DeadlineQueue<String>()
     private var lastSearchID: UInt64 = 0
 
@@ -66,9 +68,7 @@ struct ConnectionKeeper {
     func name(of spi: IKESPI) -> String? { self.names[spi] }
 
     /// The connection that waits for the search with this ID.
-    func name(ofSearch searchID: UInt64) -> String? {
-        self.entries.first { $0.value.state == .searching(searchID: searchID) }?.key
-    }
+    func name(ofSearch searchID: UInt64) -> String? { self.searches[searchID] }
 
     /// True if a connection will be tried without anybody asking for it, and no attempt is under way.
     func isAboutToTry(_ name: String) -> Bool {
@@ -103,6 +103,7 @@ struct ConnectionKeeper {
         entry.failures = old?.failures ?? 0
         entry.nextAddress = old?.nextAddress ?? 0
         self.entries[name] = entry
+        self.enter(entry.state, name)
         return self.lastSearchID
     }
 
@@ -110,7 +111,7 @@ struct ConnectionKeeper {
     mutating func keep(_ name: String, children: [String], _ persistence: Persistence, on spi: IKESPI) {
         self.forget(name)
         self.entries[name] = Entry(children: children, persistence: persistence, state: .standing(spi))
-        self.names[spi] = name
+        self.enter(.standing(spi), name)
     }
 
     /// A connection that is to stand is to have one CHILD_SA more.
@@ -150,11 +151,7 @@ struct ConnectionKeeper {
     /// A connection need not stand any more. Nothing is done about what stands.
     mutating func forget(_ name: String) {
         guard let entry = self.entries.removeValue(forKey: name) else { return }
-        switch entry.state {
-        case .attempting(let spi), .standing(let spi): self.names[spi] = nil
-        case .resting: self.deadlines.schedule(name, at: nil)
-        case .searching, .waiting: break
-        }
+        self.leave(entry.state, name)
     }
 
     // MARK: What becomes of it
@@ -186,9 +183,7 @@ struct ConnectionKeeper {
         let span = min(doubled, Self.restAtMost) * (1 - chance / 4)
         entry.failures += 1
         self.entries[name] = entry
-        let until = now.advanced(by: span)
-        self.change(name, to: .resting(until: until))
-        self.deadlines.schedule(name, at: until)
+        self.change(name, to: .resting(until: now.advanced(by: span)))
     }
 
     /// The next connection whose rest is over, with the ID of the search that it begins with.
@@ -211,14 +206,30 @@ struct ConnectionKeeper {
 
     private mutating func change(_ name: String, to state: State) {
         guard let old = self.entries[name]?.state else { return }
-        switch old {
-        case .attempting(let spi), .standing(let spi): self.names[spi] = nil
-        case .searching, .resting, .waiting: break
-        }
+        self.leave(old, name)
         self.entries[name]?.state = state
+        self.enter(state, name)
+    }
+
+    // MARK: Finding it
+
+    /// A connection is in this state from now on, and found by it.
+    private mutating func enter(_ state: State, _ name: String) {
         switch state {
+        case .searching(let searchID): self.searches[searchID] = name
         case .attempting(let spi), .standing(let spi): self.names[spi] = name
-        case .searching, .resting, .waiting: break
+        case .resting(let until): self.deadlines.schedule(name, at: until)
+        case .waiting: break
+        }
+    }
+
+    /// It is no more.
+    private mutating func leave(_ state: State, _ name: String) {
+        switch state {
+        case .searching(let searchID): self.searches[searchID] = nil
+        case .attempting(let spi), .standing(let spi): self.names[spi] = nil
+        case .resting: self.deadlines.schedule(name, at: nil)
+        case .waiting: break
         }
     }
 }

@@ -7,7 +7,11 @@ final class EngineContext {
     /// Makes our tokens (RFC 6290); nil if nothing would be left of its secret after a crash.
     private let qcdMaker: QCDTokenMaker?
     /// What is configured now.
-    var configuration: GatewayConfiguration
+    var configuration: GatewayConfiguration {
+        didSet { self.connections = Self.byName(self.configuration) }
+    }
+    /// Its connections by their names.
+    private(set) var connections: [String: ConnectionConfiguration]
     /// All IKE_SAs.
     let directory = IKESADirectory()
     /// The reqids in use.
@@ -48,7 +52,12 @@ final class EngineContext {
     init(crypto: any CryptoProvider, configuration: GatewayConfiguration, qcdSecret: SecretBytes?) {
         self.crypto = crypto
         self.configuration = configuration
+        self.connections = Self.byName(configuration)
         self.qcdMaker = qcdSecret.map { QCDTokenMaker(secret: $0) }
+    }
+
+    private static func byName(_ configuration: GatewayConfiguration) -> [String: ConnectionConfiguration] {
+        Dictionary(configuration.connections.map { ($0.name, $0) }) { first, _ in first }
     }
 
     /// Makes our tokens, if we have any to make.

@@ -234,7 +234,7 @@ extension IKEEngine {
         changed: [ConnectionConfiguration], stale: [TrapBook.Trap], _ turn: inout Turn
     ) {
         for initiation in Array(self.initiations.values)
-        where !self.context.configuration.connections.contains(initiation.connection) {
+        where !self.isConfigured(initiation.connection) {
             self.end(initiation, .ended(.configurationChanged), &turn)
         }
         for name in Array(self.keeper.entries.keys) where self.connection(name) == nil {

@@ -10,13 +10,12 @@ extension IKEEngine {
         }
     }
 
-    /// Puts policies in front of those connections of a new configuration that are `changed`; what is to be removed of the `old` ones.
+    /// A new configuration: puts policies in front of the connections that are `changed`. The result is what is to be removed then, the
+    /// policies of those that are `gone` or different.
     func replaceTraps(
-        of old: [ConnectionConfiguration], by changed: [ConnectionConfiguration], _ turn: inout Turn
+        of gone: [ConnectionConfiguration], by changed: [ConnectionConfiguration], _ turn: inout Turn
     ) -> [TrapBook.Trap] {
-        let stale = old.map(\.name).filter { name in
-            self.connection(name).map { changed.contains($0) } ?? true
-        }.flatMap { self.traps.all(of: $0) }
+        let stale = gone.flatMap { self.traps.all(of: $0.name) }
         for connection in changed { self.installTraps(of: connection, &turn) }
         return stale
     }

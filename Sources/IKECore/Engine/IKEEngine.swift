@@ -238,13 +238,15 @@ package final class IKEEngine {
     /// IKE_SAs whose connection is unchanged stay; the others are deleted, and the peer may come again.
     private func configure(_ configuration: GatewayConfiguration, _ turn: inout Turn) {
         let old = self.context.configuration
+        let known = self.context.connections
         self.context.configuration = configuration
-        let changed = configuration.connections.filter { !old.connections.contains($0) }
+        let changed = configuration.connections.filter { known[$0.name] != $0 }
         // Policies first: what they hold back must not leave while the old ones, and those of CHILD_SAs, go.
-        let stale = self.replaceTraps(of: old.connections, by: changed, &turn)
-        self.abandonAgreements { !configuration.connections.contains($0.connection) }
+        let gone = old.connections.filter { !self.isConfigured($0) }
+        let stale = self.replaceTraps(of: gone, by: changed, &turn)
+        self.abandonAgreements { !self.isConfigured($0.connection) }
         for ikeSA in self.context.directory.all {
-            let isUnchanged = configuration.connections.contains(ikeSA.connection)
+            let isUnchanged = self.isConfigured(ikeSA.connection)
             let hasSameKey = ikeSA.established.map { established in
                 let before = SharedSecretLookup(secrets: old.secrets)
                     .key(local: established.localIdentity, remote: established.peerIdentity)

@@ -12,19 +12,21 @@ struct TrapBook {
     }
 
     private var traps: [UInt32: Trap] = [:]
+    private var byConnection: [String: Group<UInt32>] = [:]
 
     /// The one with this reqid.
     subscript(reqid: UInt32) -> Trap? { self.traps[reqid] }
 
     /// Those of a connection.
     func all(of connection: String) -> [Trap] {
-        self.traps.values.filter { $0.connection == connection }
+        (self.byConnection[connection]?.all ?? []).compactMap { self.traps[$0] }
     }
 
     /// Enters one.
     mutating func add(_ policy: TrapPolicy, connection: String, child: String, isArmed: Bool) {
         self.traps[policy.reqid] = Trap(
             connection: connection, child: child, isArmed: isArmed, policy: policy)
+        self.byConnection.insert(policy.reqid, connection)
     }
 
     /// Packets call for this child from now on, or do so no more; true if that was otherwise.
@@ -35,16 +37,18 @@ struct TrapBook {
     }
 
     /// Forgets one.
-    mutating func remove(_ reqid: UInt32) { self.traps[reqid] = nil }
+    mutating func remove(_ reqid: UInt32) {
+        guard let trap = self.traps.removeValue(forKey: reqid) else { return }
+        self.byConnection.remove(reqid, trap.connection)
+    }
 
     /// The peer of a connection is called at `remote`: the policies that said otherwise, as they are now.
     mutating func move(_ connection: String, to remote: IPAddress) -> [TrapPolicy] {
-        var moved: [TrapPolicy] = []
-        for (reqid, trap) in self.traps
-        where trap.connection == connection && trap.policy.remote != remote {
-            self.traps[reqid]?.policy.remote = remote
-            if let policy = self.traps[reqid]?.policy { moved.append(policy) }
+        self.all(of: connection).map(\.policy).filter { $0.remote != remote }.map { policy in
+            var moved = policy
+            moved.remote = remote
+            self.traps[policy.reqid]?.policy = moved
+            return moved
         }
-        return moved
     }
 }

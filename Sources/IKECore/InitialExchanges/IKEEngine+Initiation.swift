@@ -106,8 +106,11 @@ extension IKEEngine {
     }
 
     /// The connection of this name, as it is configured now.
-    func connection(_ name: String) -> ConnectionConfiguration? {
-        self.context.configuration.connections.first { $0.name == name }
+    func connection(_ name: String) -> ConnectionConfiguration? { self.context.connections[name] }
+
+    /// True if this is how the connection of its name is configured now.
+    func isConfigured(_ connection: ConnectionConfiguration) -> Bool {
+        self.connection(connection.name) == connection
     }
 }
 

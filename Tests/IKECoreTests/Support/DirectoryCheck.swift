@@ -38,3 +38,19 @@ extension IKEEngine {
         #expect(successors.count == directory.successorSPIs.count, sourceLocation: location)
     }
 }
+
+extension IKEEngine {
+    /// The keeper finds every connection by what is being done about it, and nothing else.
+    func expectConsistentKeeper(_ location: SourceLocation = #_sourceLocation) {
+        var names: [IKESPI: String] = [:]
+        var searches: [UInt64: String] = [:]
+        for (name, entry) in self.keeper.entries {
+            switch entry.state {
+            case .searching(let searchID): searches[searchID] = name
+            case .attempting(let spi), .standing(let spi): names[spi] = name
+            case .resting, .waiting: break
+            }
+        }
+        #expect(self.keeper.names == names && self.keeper.searches == searches, sourceLocation: location)
+    }
+}

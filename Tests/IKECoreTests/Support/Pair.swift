@@ -142,6 +142,7 @@ final class Pair {
         for host in [self.a, self.b] {
             #expect(host.kernel.violations.isEmpty, sourceLocation: location)
             host.engine.expectConsistentDirectory(location)
+            host.engine.expectConsistentKeeper(location)
             let defects = host.events.compactMap { if case .defect(_, let text) = $0 { text } else { nil } }
             #expect(defects.isEmpty, sourceLocation: location)
         }
