@@ -74,9 +74,12 @@ extension IKEEngine {
             return
         }
         guard isFree else { return }
-        let own = connection.startingChildren
+        // What is to stand without end stays so.
+        let permanent = self.keeper.entries[name].flatMap { $0.persistence == .permanent ? $0 : nil }
+        let own = permanent?.children ?? connection.startingChildren
         let children = [child] + own.filter { $0 != child }
-        let searchID = self.keeper.keep(name, children: children, self.persistence(connection, packet))
+        let persistence = permanent?.persistence ?? self.persistence(connection, packet)
+        let searchID = self.keeper.keep(name, children: children, persistence)
         if let packet { self.keeper.note(packet, for: child, of: name) }
         self.search(connection, searchID, &turn)
     }

@@ -157,6 +157,26 @@ import Testing
         pair.expectSound()
     }
 
+    @Test func `an operator's child does not end the wish for one that dpd_action begins again`() throws {
+        let pair = try Self.pairOfTwo(a: { configuration in
+            configuration.connections[0].children[0].startAction = .none
+            configuration.connections[0].children[0].livenessAction = .start
+            configuration.connections[0].livenessDelay = .seconds(30)
+        }) { $0.startAction = .none }
+        pair.start()
+        #expect(pair.command(.initiate(connection: "site-b", child: "net"), of: pair.a))
+        pair.net.run(for: .seconds(2))
+        pair.net.fate = { _ in .lose }
+        pair.net.run(upTo: .seconds(300)) { !pair.stands }
+        // It rests.
+        #expect(pair.command(.initiate(connection: "site-b", child: "voice"), of: pair.a))
+        pair.net.run(upTo: .seconds(300)) { !pair.faults.isEmpty }
+        pair.net.fate = { _ in .deliver }
+        pair.net.run(for: .seconds(30))
+        #expect(Self.names(pair.a) == ["net", "voice"])
+        pair.expectSound()
+    }
+
     @Test func `a peer that deletes the child each time is asked with pauses`() throws {
         let pair = try Pair()
         try pair.connect()
