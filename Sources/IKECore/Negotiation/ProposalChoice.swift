@@ -44,8 +44,9 @@ struct ProposalChoice {
 
     private func match(_ own: Proposal, _ theirs: ProposalSubstructure) -> [Transform]? {
         var chosen: [Transform] = []
+        let offered = theirs.transforms
         for type in Self.types(of: own.securityProtocol) {
-            switch self.pick(type, own, theirs.transforms, cipher: chosen.first) {
+            switch self.pick(type, own, offered, cipher: chosen.first) {
             case .transform(let transform): chosen.append(transform)
             case .nothingNeeded: continue
             case .mismatch: return nil
@@ -53,7 +54,7 @@ struct ProposalChoice {
         }
         // One transform of each type that the peer lists must be chosen, also of types that we do not know
         // (RFC 7296 §3.3.6). KE transforms in IKE_AUTH have no meaning (§1.2).
-        let covered = chosen.map(\.type) + (self.keyExchange == .ignored ? [.keyExchange] : [])
+        let covered = chosen.map { $0.type } + (self.keyExchange == .ignored ? [.keyExchange] : [])
         return theirs.transformTypes.allSatisfy { covered.contains($0) } ? chosen : nil
     }
 

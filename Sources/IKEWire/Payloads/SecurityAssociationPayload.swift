@@ -50,13 +50,14 @@ package struct ProposalSubstructure: Hashable, Sendable {
     /// A type may occur in `transformTypes` and have no transform here; then the proposal as a whole is
     /// unacceptable, since one transform of each type that occurs must be chosen.
     package var transforms: [Transform] {
-        self.transformSubstructures.filter(\.unknownAttributes.isEmpty).map(\.transform)
+        // Closures: key paths into another module are followed at run time, which shows in what a set-up costs.
+        self.transformSubstructures.filter { $0.unknownAttributes.isEmpty }.map { $0.transform }
     }
 
     /// All types that occur, each once, in the sender's order.
     package var transformTypes: [TransformType] {
         var types: [TransformType] = []
-        for type in self.transformSubstructures.map(\.transform.type) where !types.contains(type) {
+        for type in self.transformSubstructures.map({ $0.transform.type }) where !types.contains(type) {
             types.append(type)
         }
         return types

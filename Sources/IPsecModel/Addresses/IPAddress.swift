@@ -41,7 +41,10 @@ package enum IPAddress: Hashable, Sendable {
     case v6(IPv6Address)
 
     /// The address in network byte order, or nil if there are not 4 or 16 bytes.
-    package init?(bytes: some Collection<UInt8>) {
+    package init?(bytes: some Collection<UInt8>) { self.init(Array(bytes)) }
+
+    /// Not generic: for other modules that would not be specialised, and each byte would cost some calls.
+    private init?(_ bytes: [UInt8]) {
         switch bytes.count {
         case 4: self = .v4(IPv4Address(bits: bytes.reduce(0) { $0 << 8 | UInt32($1) }))
         case 16: self = .v6(IPv6Address(bits: bytes.reduce(0) { $0 << 8 | UInt128($1) }))

@@ -15,6 +15,16 @@ internal import CSecureMemory
     /// Takes a copy of `bytes`; the caller's copy is the caller's to wipe.
     package convenience init(copying bytes: some Collection<UInt8>) {
         self.init(count: bytes.count) { span in
+            // At once where they lie side by side: for other modules this is not specialised, and each byte would cost some calls.
+            let copied: Void? = bytes.withContiguousStorageIfAvailable { source in
+                // SAFETY: both are lent for the call, and no more is written than there is of either.
+                unsafe span.withUnsafeMutableBytes { target in
+                    let count = min(target.count, source.count)
+                    unsafe target.copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(source)[..<count]))
+                }
+            }
+            guard copied == nil else { return }
             var index = 0
             for byte in bytes where index < span.count {
                 span[index] = byte
