@@ -192,13 +192,19 @@ extension IKEEngine {
     /// Gives the IKE_SA of a connection the CHILD_SAs that it lacks. One that gets none is of no use, and ends.
     private func complete(_ name: String, _ ikeSA: IKESA, _ turn: inout Turn) {
         guard let entry = self.keeper.entries[name] else { return }
-        let missing = entry.children.filter { self.standing(name, child: $0) == nil }
+        let lacking = entry.children.filter { self.standing(name, child: $0) == nil }
+        // An operator who alone wanted it has been told; nobody waits for another answer.
+        let refused = lacking.filter {
+            ikeSA.refusedChildren[$0] != nil && ikeSA.connection.child($0)?.isHeldBack == false
+        }
+        for child in refused { self.keeper.drop(child: child, of: name) }
+        let missing = lacking.filter { !refused.contains($0) }
         for child in missing where !ikeSA.isAsking(for: child) && ikeSA.refusedChildren[child] == nil {
             ikeSA.agenda.add(.createChild(child, entry.packets[child]))
             self.context.touch(ikeSA)
         }
         let isOfUse =
-            missing.count < entry.children.count || ikeSA.children.contains(where: \.isCurrent)
+            lacking.count < entry.children.count || ikeSA.children.contains(where: \.isCurrent)
             || missing.contains { ikeSA.isAsking(for: $0) }
         if isOfUse || missing.contains(where: { ikeSA.isSparing($0, now: turn.now) }) {
             self.keeper.stand(name, ikeSA.localSPI, now: turn.now)

@@ -85,6 +85,31 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(arguments: [true, false])
+    func `an operator's child that the peer refuses is asked for once, and again when the operator wants it`(
+        otherStarts: Bool
+    ) throws {
+        let pair = try Pair(a: {
+            $0.connections[0].children[0].startAction = otherStarts ? .start : .none
+            $0.connections[0].children.append(Self.second(isOnA: true))
+        })
+        pair.start()
+        if !otherStarts { #expect(pair.command(.initiate(connection: "site-b", child: "net"), of: pair.a)) }
+        pair.net.run(for: .seconds(2))
+        func refusals() -> Int {
+            pair.a.events.count {
+                if case .rekeyingRefused(_, "voice", .tsUnacceptable, false, _) = $0 { true } else { false }
+            }
+        }
+        for number in 1...2 {
+            #expect(pair.command(.initiate(connection: "site-b", child: "voice"), of: pair.a))
+            pair.net.run(for: .seconds(600))
+            #expect(refusals() == number)
+        }
+        #expect(Self.names(pair.a) == ["net"] && pair.attempts == 1 && pair.pings())
+        pair.expectSound()
+    }
+
     @Test func `an operator's child joins the IKE_SA that stands`() throws {
         let pair = try Self.pairOfTwo { $0.startAction = .none }
         try pair.connect()
