@@ -310,6 +310,27 @@ import Testing
         self.expectOne(pair)
     }
 
+    @Test(arguments: UInt64(1)...8)
+    func `a peer that breaks before it makes, while we make, is left with one of both in the end`(
+        seed: UInt64
+    ) throws {
+        let caller = try #require(AddressRange(Addresses.peer, Addresses.peer))
+        let pair = try self.pair(
+            seed: seed, b: { $0.connections[0].remoteAddresses = [.range(caller)] })
+        try pair.connect()
+        let old = try #require(pair.b.engine.snapshots.first).label.uniqueID
+        pair.a.kernelDelay = .milliseconds(60)
+        // B ends the old one and begins another between our IKE_SA_INIT and our IKE_AUTH.
+        pair.net.run(upTo: .seconds(110)) { pair.b.engine.halfOpenCount == 1 }
+        #expect(pair.command(.terminate(connection: "site-a", uniqueID: old, child: nil), of: pair.b))
+        #expect(pair.command(.initiate(connection: "site-a", child: "net"), of: pair.b))
+        pair.net.run(for: .seconds(1))
+        // All three have stood, and of two that are left the next reauthentication ends one.
+        #expect(self.established(pair.a) == 3)
+        pair.net.run(for: .seconds(120))
+        self.expectOne(pair)
+    }
+
     @Test func `an operator who ends the connection in between ends both`() throws {
         for milliseconds in [0, 10, 20, 30, 40] as [Int64] {
             let pair = try self.pair()
