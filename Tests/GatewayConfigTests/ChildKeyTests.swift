@@ -131,8 +131,12 @@ struct ChildKeyTests {
         ("copy_df = no", "4:1: error", "'copy_df' is not implemented yet; the DF bit is always copied"),
         ("tfc_padding = mtu", "4:1: error", "'tfc_padding' is not implemented"),
         (
-            "rand_bytes = 1m", "4:1: warning",
-            "'rand_bytes' is not implemented yet; rekeying begins at rekey_bytes without a margin of chance"
+            "rekey_packets = 1000\nrand_packets = 1000", "5:16: error",
+            "rand_packets is not less than rekey_packets: rekeying could begin at once"
+        ),
+        (
+            "rekey_bytes = 10k\nrand_bytes = 1m", "5:14: error",
+            "rand_bytes is not less than rekey_bytes: rekeying could begin at once"
         ),
         ("replay_window = 4097", "4:17: error", "'4097' is out of range: 0 to 4096"),
         ("reqid = 4294967296", "4:9: error", "'4294967296' is out of range: 0 to 4294967295"),
@@ -173,9 +177,17 @@ struct ChildKeyTests {
     }
 
     @Test(arguments: [
-        ("rekey_bytes = 10g", VolumeLimit(rekey: 10_737_418_240, hard: 11_811_160_064)),
-        ("life_bytes = 1000", VolumeLimit(rekey: 900, hard: 1_000)),
-        ("rekey_bytes = 1k\nlife_bytes = 2k", VolumeLimit(rekey: 1_024, hard: 2_048)),
+        (
+            "rekey_bytes = 10g",
+            VolumeLimit(rekey: 10_737_418_240, hard: 11_811_160_064, jitter: 1_073_741_824)
+        ),
+        ("life_bytes = 1000", VolumeLimit(rekey: 900, hard: 1_000, jitter: 100)),
+        ("rekey_bytes = 1k\nlife_bytes = 2k", VolumeLimit(rekey: 1_024, hard: 2_048, jitter: 512)),
+        (
+            "rekey_bytes = 1k\nlife_bytes = 2k\nrand_bytes = 1000",
+            VolumeLimit(rekey: 1_024, hard: 2_048, jitter: 1_000)
+        ),
+        ("rekey_bytes = 10k\nrand_bytes = 0", VolumeLimit(rekey: 10_240, hard: 11_264, jitter: 0)),
         ("rekey_bytes = 0\nlife_bytes = 2k", VolumeLimit(rekey: nil, hard: 2_048)),
         ("rekey_bytes = 18446744073709551615", VolumeLimit(rekey: .max, hard: .max)),
     ])
@@ -185,8 +197,11 @@ struct ChildKeyTests {
 
     @Test func `packets are counted likewise`() throws {
         #expect(
-            try child("rekey_packets = 1000000").packets == VolumeLimit(rekey: 1_000_000, hard: 1_100_000))
-        #expect(try child("life_packets = 1000000").packets == VolumeLimit(rekey: 900_000, hard: 1_000_000))
+            try child("rekey_packets = 1000000").packets
+                == VolumeLimit(rekey: 1_000_000, hard: 1_100_000, jitter: 100_000))
+        #expect(
+            try child("life_packets = 1000000\nrand_packets = 7").packets
+                == VolumeLimit(rekey: 900_000, hard: 1_000_000, jitter: 7))
     }
 
     @Test func `replay_window and reqid reach the child`() throws {

@@ -48,14 +48,14 @@ enum LifetimeReader {
             rekey: rekey, hard: hard, jitter: self.jitter(reader, rekey: rekey, "rekey_time", margin: margin))
     }
 
-    /// `rekey_bytes` and `life_bytes`.
+    /// `rekey_bytes`, `life_bytes` and `rand_bytes`.
     static func bytes(_ reader: SectionReader) -> VolumeLimit {
-        self.limit(reader, "rekey_bytes", "life_bytes", Scalar.volume)
+        self.limit(reader, of: "bytes", Scalar.volume)
     }
 
-    /// `rekey_packets` and `life_packets`.
+    /// `rekey_packets`, `life_packets` and `rand_packets`.
     static func packets(_ reader: SectionReader) -> VolumeLimit {
-        self.limit(reader, "rekey_packets", "life_packets") { value throws(ValueFault) in
+        self.limit(reader, of: "packets") { value throws(ValueFault) in
             try Scalar.number(value, in: 0...UInt64.max)
         }
     }
@@ -75,11 +75,13 @@ enum LifetimeReader {
         return jitter
     }
 
-    /// Rekeying a tenth before the end and the end a tenth after rekeying, if only one of the two is given.
+    /// Rekeying a tenth before the end and the end a tenth after rekeying, if only one of the two is given, and the
+    /// difference for chance, but at most half of it all.
     private static func limit(
-        _ reader: SectionReader, _ rekeyKey: String, _ lifeKey: String,
-        _ parse: (LocatedText) throws(ValueFault) -> UInt64
+        _ reader: SectionReader, of unit: String, _ parse: (LocatedText) throws(ValueFault) -> UInt64
     ) -> VolumeLimit {
+        let (rekeyKey, lifeKey, randKey) = ("rekey_\(unit)", "life_\(unit)", "rand_\(unit)")
+        let jitter = reader.read(randKey, parse)
         let life = reader.read(lifeKey, parse).flatMap { $0 > 0 ? $0 : nil }
         let rekey = reader.read(rekeyKey, parse) ?? life.map { $0 - $0 / 10 } ?? 0
         guard rekey > 0 else { return VolumeLimit(rekey: nil, hard: life) }
@@ -89,6 +91,10 @@ enum LifetimeReader {
             reader.warning(
                 place, "\(lifeKey) is not more than \(rekeyKey): the CHILD_SA ends before it is rekeyed")
         }
-        return VolumeLimit(rekey: rekey, hard: hard)
+        if let jitter, jitter >= rekey, let place = reader.value(randKey)?.span {
+            reader.error(place, "\(randKey) is not less than \(rekeyKey): rekeying could begin at once")
+        }
+        let margin = hard > rekey ? hard - rekey : 0
+        return VolumeLimit(rekey: rekey, hard: hard, jitter: jitter ?? min(margin, rekey / 2))
     }
 }

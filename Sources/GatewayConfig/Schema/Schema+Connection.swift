@@ -69,13 +69,8 @@ extension Schema {
         keys: [
             .read("esp_proposals"), .read("local_ts"), .read("remote_ts"), .read("rekey_time"),
             .read("life_time"), .read("rand_time"), .read("rekey_bytes"), .read("life_bytes"),
-            .read("rekey_packets"), .read("life_packets"), .read("replay_window"), .read("reqid"),
-            .warn(
-                "rand_bytes", except: .zero,
-                "is not implemented yet; rekeying begins at rekey_bytes without a margin of chance"),
-            .warn(
-                "rand_packets", except: .zero,
-                "is not implemented yet; rekeying begins at rekey_packets without a margin of chance"),
+            .read("rand_bytes"), .read("rekey_packets"), .read("life_packets"), .read("rand_packets"),
+            .read("replay_window"), .read("reqid"),
             .read("start_action"), .read("close_action"), .read("dpd_action"),
             .refuse(
                 "ah_proposals", except: .none, "is not implemented: AH does not pass a NAT; use esp_proposals"

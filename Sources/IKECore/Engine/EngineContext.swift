@@ -134,6 +134,15 @@ final class EngineContext {
         return max(.zero, span - jitter * self.chance())
     }
 
+    /// `limit` with the beginning of rekeying that chance gives it.
+    func jittered(_ limit: VolumeLimit) -> VolumeLimit {
+        VolumeLimit(
+            rekey: limit.rekey.map { rekey in
+                // At least one, since nothing can be rekeyed before the first.
+                max(1, rekey - min(rekey, UInt64(min(Double(limit.jitter) * self.chance(), 0x1p63))))
+            }, hard: limit.hard)
+    }
+
     /// A span from the least to the most.
     func chosen(_ span: (least: Duration, most: Duration)) -> Duration {
         span.least + (span.most - span.least) * self.chance()

@@ -139,7 +139,8 @@ extension IKESA {
             mode: configuration.mode, replayWindow: configuration.replayWindow,
             lifetime: Lifetime(
                 rekey: self.context.jittered(lifetime.rekey, by: lifetime.jitter), hard: lifetime.hard,
-                jitter: .zero), bytes: configuration.bytes, packets: configuration.packets)
+                jitter: .zero), bytes: self.context.jittered(configuration.bytes),
+            packets: suite.sequenceNumbers.bound(self.context.jittered(configuration.packets)))
     }
 
     private func finishInstallation(_ pending: PendingAnswer, _ child: ChildSA, _ turn: inout Turn) {
@@ -380,5 +381,16 @@ extension ChildSASpec {
     /// The half that sends, as a data plane names it.
     var outboundIdentifier: SAIdentifier {
         SAIdentifier(spi: self.outboundSPI, destination: self.path.remote.address)
+    }
+}
+
+extension SequenceNumbers {
+    /// `limit`, but no more packets than there are numbers, of which the last eighth is left for the rekeying: after the last one
+    /// a sender stops (RFC 4303 §3.3.3), and the kernel does so without a word.
+    fileprivate func bound(_ limit: VolumeLimit) -> VolumeLimit {
+        guard self != .extended else { return limit }
+        let last: UInt64 = 0xffff_ffff
+        return VolumeLimit(
+            rekey: min(limit.rekey ?? .max, last - last / 8), hard: min(limit.hard ?? .max, last))
     }
 }

@@ -66,17 +66,20 @@ package struct Lifetime: Hashable, Sendable {
     }
 }
 
-/// A number of bytes or packets after which something happens.
+/// A number of bytes or packets after which something happens, with the margin that chance takes off it.
 package struct VolumeLimit: Hashable, Sendable {
     /// When rekeying begins; nil means never.
     package var rekey: UInt64?
     /// When the SA ends; nil means never.
     package var hard: UInt64?
+    /// At most this is taken off `rekey`, by chance.
+    package var jitter: UInt64
 
-    /// A limit of these two.
-    package init(rekey: UInt64? = nil, hard: UInt64? = nil) {
+    /// A limit of these three.
+    package init(rekey: UInt64? = nil, hard: UInt64? = nil, jitter: UInt64 = 0) {
         self.rekey = rekey
         self.hard = hard
+        self.jitter = jitter
     }
 
     /// No limit.
