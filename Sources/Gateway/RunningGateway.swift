@@ -185,7 +185,11 @@ final class RunningGateway {
         self.poller?.stop()
         self.paths?.stop()
         self.loop.stop()
-        self.keyExchange.stop()
+        do {
+            try self.keyExchange.stop()
+        } catch {
+            self.log.error("threads for key exchanges stay behind: \(error)")
+        }
         do throws(KernelFault) {
             try self.plane.plane.removeEverything()
         } catch {

@@ -50,6 +50,13 @@ package final class LinuxThread: Sendable {
         }
     }
 
+    /// From now on the calling thread has what processor time others leave it, more or less.
+    package static func givePrecedenceToOthers() {
+        // To ask for less takes no privilege; if it fails all the same, the work is done as well.
+        // In Linux each thread has a priority of its own, and 0 names the calling one.
+        _ = setpriority(__priority_which_t(0), 0, 10)
+    }
+
     private static func start(_ work: Work) throws(IOFault) -> pthread_t {
         // SAFETY: the retained reference is balanced by `takeRetainedValue` at the thread's beginning, or by
         // `release` if there is no thread.

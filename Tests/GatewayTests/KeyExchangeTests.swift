@@ -45,7 +45,7 @@ struct KeyExchangeTests {
         async throws
     {
         let threads = KeyExchangeThreads(2)
-        defer { threads.stop() }
+        defer { #expect(throws: Never.self) { try threads.stop() } }
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let methods: [KeyExchangeMethod] = [.x25519, .modp2048, .ecp256, .x448, .ecp384]
         let peers = try (0..<40).map { try Peer(methods[$0 % methods.count], UInt64($0)) }
@@ -84,7 +84,7 @@ struct KeyExchangeTests {
 
     @Test func `what cannot be done comes back as such`() async throws {
         let threads = KeyExchangeThreads(1)
-        defer { threads.stop() }
+        defer { #expect(throws: Never.self) { try threads.stop() } }
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let tooShort = KeyAgreementRequest(requestID: 1, method: .x25519, peerValue: [1, 2, 3])
         let unknown = KeyAgreementRequest(
@@ -103,7 +103,7 @@ struct KeyExchangeTests {
 
     @Test func `what is asked for after the end is not done, and harms nobody`() async throws {
         let threads = KeyExchangeThreads(1)
-        threads.stop()
+        try threads.stop()
         threads.perform(
             try Peer(.x25519, 1).request, eventLoop: MultiThreadedEventLoopGroup.singleton.next()
         ) { _ in Issue.record("done after the end") }

@@ -44,6 +44,8 @@ internal import Testing
         // `nproc` asks the scheduler as well.
         let nproc = Process()
         nproc.executableURL = URL(filePath: "/usr/bin/nproc")
+        // It also asks OMP_NUM_THREADS.
+        nproc.environment = [:]
         let output = Pipe()
         nproc.standardOutput = output
         try nproc.run()

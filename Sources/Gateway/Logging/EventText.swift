@@ -19,7 +19,9 @@ enum EventText {
             return (.notice, "\(label) authenticates the peer anew: begins \(new) with \(peer)")
         case .initiationFailed(let label, let peer, let fault):
             let place = peer.map { " with \($0)" } ?? ""
-            return (.warning, "\(label) no IKE_SA\(place): \(InitiationText.full(fault))")
+            // Where another one stands, nothing is wrong.
+            let level: Logger.Level = if case .ended(.replaced) = fault { .notice } else { .warning }
+            return (level, "\(label) no IKE_SA\(place): \(InitiationText.full(fault))")
         case .ikeSARekeyed(let label, let successor, let suite):
             return (.notice, "\(label) IKE_SA rekeyed, goes on as \(successor) (\(suite))")
         case .ikeSAEnded(let label, let reason): return (.notice, "\(label) IKE_SA ended: \(reason.text)")

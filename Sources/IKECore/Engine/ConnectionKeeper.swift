@@ -143,6 +143,14 @@ struct ConnectionKeeper {
         self.rest(name, chance: chance, now: now)
     }
 
+    /// Of what packets called for, only this CHILD_SA is still wanted, if any.
+    mutating func releaseOthers(than child: String, of name: String) {
+        guard var entry = self.entries[name], entry.persistence == .onDemand else { return }
+        entry.children.removeAll { $0 != child }
+        entry.packets = entry.packets.filter { $0.key == child }
+        self.entries[name] = entry
+    }
+
     /// This packet asked for a CHILD_SA.
     mutating func note(_ packet: PacketSelectors, for child: String, of name: String) {
         self.entries[name]?.packets[child] = packet

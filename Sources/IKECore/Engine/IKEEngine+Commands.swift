@@ -29,19 +29,24 @@ extension IKEEngine {
             for ikeSA in meant { ikeSA.close(.terminated, &turn) }
             return .begun(count: meant.count)
         }
-        if uniqueID == nil { self.disown(child, of: connection) }
+        let isDisowned = uniqueID == nil && self.disown(child, of: connection)
         let count = meant.reduce(0) { count, ikeSA in
             self.context.touch(ikeSA)
             return count + ikeSA.terminate(child: child, &turn)
         }
+        // Where nothing stands or is on its way, what ends is the wish.
+        if count == 0, isDisowned { return .begun(count: 1) }
         return count > 0 ? .begun(count: count) : self.refuseWithoutChild(connection, child, meant)
     }
 
-    /// An operator wants a child no more, on whatever IKE_SA: neither do we, nor do packets call for it.
-    private func disown(_ child: String, of name: String) {
-        self.keeper.drop(child: child, of: name)
-        guard let connection = self.connection(name), let child = connection.child(child) else { return }
-        self.resetTrap(of: child, of: connection)
+    /// An operator wants a child no more, on whatever IKE_SA: neither do we, nor do packets call for it. False if nobody did.
+    private func disown(_ name: String, of connection: String) -> Bool {
+        let wasWanted = self.keeper.entries[connection]?.children.contains(name) == true
+        self.keeper.drop(child: name, of: connection)
+        guard let configured = self.connection(connection), let child = configured.child(name) else {
+            return wasWanted
+        }
+        return self.resetTrap(of: child, of: configured) || wasWanted
     }
 
     private func established(_ connection: String, _ uniqueID: UInt64?) -> [IKESA] {

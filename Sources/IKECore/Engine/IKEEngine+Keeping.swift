@@ -56,10 +56,12 @@ extension IKEEngine {
         let name = connection.name
         // Packets that its policies do not take, because the peer has narrowed them, do not call for it again.
         guard self.standing(name, child: child) == nil else { return }
+        let isFree = self.keeper.isFree(name, forPacket: packet != nil, now: turn.now)
+        // What packets called for before a rest is not called for by this one.
+        if isFree { self.keeper.releaseOthers(than: child, of: name) }
         let isKept = self.keeper.entries[name] != nil
         if isKept { self.keeper.add(child: child, to: name) }
         if let packet, isKept { self.keeper.note(packet, for: child, of: name) }
-        let isFree = self.keeper.isFree(name, forPacket: packet != nil, now: turn.now)
         if let ikeSA = self.established(name) {
             guard packet == nil || ikeSA.refusedChildren[child] == nil else { return }
             if !isKept {
@@ -119,7 +121,14 @@ extension IKEEngine {
         guard let entry = self.keeper.entries[name], ikeSA.serves(entry) else { return nil }
         switch entry.state {
         case .searching, .standing: return nil
-        case .resting, .waiting: self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
+        case .resting, .waiting:
+            if entry.persistence == .onDemand {
+                // What else packets called for before the rest, the next ones call for again.
+                for child in entry.children where !ikeSA.has(child: child) {
+                    self.keeper.drop(child: child, of: name)
+                }
+            }
+            self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
         case .attempting(let spi):
             guard let initiation = self.initiations[spi] else { return nil }
             self.keeper.stand(name, ikeSA.localSPI, now: turn.now)
@@ -292,8 +301,13 @@ extension IKESA {
         guard self.established != nil else { return false }
         switch entry.persistence {
         case .permanent, .once: return self.children.contains(where: \.isCurrent)
-        // Only with a child that was called for: after an end by the peer none is called again before the rest is over.
-        case .onDemand: return entry.children.contains { self.has(child: $0) }
+        case .onDemand:
+            switch entry.state {
+            // A packet has just called.
+            case .searching, .attempting: return self.children.contains(where: \.isCurrent)
+            // Only with a child that was called for: after an end by the peer none is called again before the rest is over.
+            case .resting, .waiting, .standing: return entry.children.contains { self.has(child: $0) }
+            }
         }
     }
 

@@ -200,6 +200,8 @@ final class IKESA {
         let offered: [ProposalSubstructure]
         /// What the NAT detection found.
         let natFinding: NATDetection.Finding
+        /// When the request came, which may be some time before the keys were made.
+        let begunAt: Instant
         /// When it expires.
         let deadline: Instant
     }

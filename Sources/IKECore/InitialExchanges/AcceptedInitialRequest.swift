@@ -5,7 +5,8 @@ internal import IPsecModel
 /// public value in it is done.
 struct AcceptedInitialRequest {
     let context: EngineContext
-    /// Where it came from.
+    /// When and where it came.
+    let receivedAt: Instant
     let arrival: Arrival
     /// How it is recognised when it comes again.
     let initialKey: IKESADirectory.InitialKey
@@ -73,6 +74,7 @@ struct AcceptedInitialRequest {
                 IKESA.HalfOpen(
                     request: self.octets, response: response, initiatorNonce: self.nonce,
                     responderNonce: nonce, offered: self.offered, natFinding: finding,
+                    begunAt: self.receivedAt,
                     deadline: now.advanced(by: self.context.limits.halfOpenLifetime))),
             path: self.path(finding, now: now), now: now)
         ikeSA.mobility.detectsNATs = finding.isSupported

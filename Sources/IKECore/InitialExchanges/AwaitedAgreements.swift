@@ -31,6 +31,11 @@ struct AwaitedAgreements {
         self.requests.compactMap { isMeant($1) ? $0 : nil }
     }
 
+    /// True if a request from this address waits.
+    func contains(from address: IPAddress) -> Bool {
+        self.requests.values.contains { $0.arrival.source.address == address }
+    }
+
     /// True if a request of these very octets waits.
     func contains(_ key: IKESADirectory.InitialKey, octets: [UInt8]) -> Bool {
         (self.byInitialKey[key]?.all ?? []).contains { self.requests[$0]?.octets == octets }

@@ -190,8 +190,7 @@ extension IKESA {
     /// True if the peer stands at the same place with `older`, and did so when it began this one.
     private func isReauthentication(of older: IKESA, _ halfOpen: HalfOpen) -> Bool {
         guard let established = older.established else { return false }
-        let sinceThen = halfOpen.deadline.since(established.establishedAt)
-        return sinceThen > self.context.limits.halfOpenLifetime && older.path.remote == self.path.remote
+        return established.establishedAt < halfOpen.begunAt && older.path.remote == self.path.remote
             && older.path.local == self.path.local
     }
 

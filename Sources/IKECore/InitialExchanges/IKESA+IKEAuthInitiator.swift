@@ -140,9 +140,10 @@ extension IKESA {
             self.context.reauthentications[self.localSPI] == nil
         else { return false }
         let directory = self.context.directory
-        let isBeingBegun = directory.unestablished.contains { other in
-            other !== self && other.path.remote.address == self.path.remote.address
-        }
+        let address = self.path.remote.address
+        let isBeingBegun =
+            self.context.agreements.contains(from: address)
+            || directory.unestablished.contains { $0 !== self && $0.path.remote.address == address }
         guard !isBeingBegun else { return false }
         let local = self.ownIdentity
         if case .exact(let peer) = self.connection.remoteIdentity {

@@ -55,7 +55,8 @@ struct IKESAInitResponder {
         _ request: Request, _ choice: Choice, _ key: IKESADirectory.InitialKey, _ turn: inout Turn
     ) {
         let accepted = AcceptedInitialRequest(
-            context: self.context, arrival: self.arrival, initialKey: key, octets: self.message.octets,
+            context: self.context, receivedAt: turn.now, arrival: self.arrival, initialKey: key,
+            octets: self.message.octets,
             header: self.message.header, offered: request.proposals, nonce: request.nonce,
             notifies: request.notifies, connection: choice.connection, chosen: choice.chosen,
             suite: choice.suite)

@@ -34,18 +34,28 @@ struct ExchangeAgenda {
 
     /// True if a CHILD_SA of this configuration is still to be created.
     func creates(child name: String) -> Bool {
-        self.items.contains { if case .createChild(name, _) = $0 { true } else { false } }
+        self.items.contains { $0.isCreation(of: name) }
     }
 
     /// No CHILD_SA of this configuration is to be created any more; false if none was.
     mutating func removeCreation(ofChild name: String) -> Bool {
         guard self.creates(child: name) else { return false }
-        self.items.removeAll { if case .createChild(name, _) = $0 { true } else { false } }
+        self.items.removeAll { $0.isCreation(of: name) }
         return true
     }
 
     /// True if any is.
-    var hasChildrenToCreate: Bool {
-        self.items.contains { if case .createChild = $0 { true } else { false } }
+    var hasChildrenToCreate: Bool { self.items.contains { $0.createdChild != nil } }
+}
+
+extension ExchangeAgenda.Item {
+    /// The name of the CHILD_SA that is made beside those that there are; nil if none is.
+    fileprivate var createdChild: String? {
+        switch self {
+        case .createChild(let name, _), .recreateChild(let name, _): return name
+        case .rekeyIKESA, .rekeyChild, .supersedeChild: return nil
+        }
     }
+
+    fileprivate func isCreation(of name: String) -> Bool { self.createdChild == name }
 }

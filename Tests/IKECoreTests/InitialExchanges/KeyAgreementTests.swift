@@ -150,6 +150,22 @@ import Testing
         bench.expectSound()
     }
 
+    @Test func `an IKE_SA that came to stand meanwhile did not stand when this one was begun`() throws {
+        let bench = self.slowBench { $0.connections[0].uniqueness = .keep }
+        try bench.peer.connect()
+        bench.net.run(for: .milliseconds(100))
+        bench.gateway.keyExchangeDelay = .zero
+        try bench.peer.connect()
+        bench.net.run(for: .seconds(1))
+        try #require(bench.engine.snapshots.count == 1)
+        let standing = bench.engine.snapshots.map(\.responderSPI)
+        bench.net.run(for: .seconds(5))
+        // So it is no reauthentication, and `keep` refuses it.
+        #expect(bench.engine.counters.initialExchanges == 2)
+        #expect(bench.engine.snapshots.map(\.responderSPI) == standing)
+        bench.expectSound()
+    }
+
     @Test func `tunnels that stand are looked after while others wait for their keys`() throws {
         let bench = Bench()
         try bench.connect()

@@ -166,6 +166,44 @@ import Testing
         pair.expectSound()
     }
 
+    @Test func `a child that a packet has called for joins the peer's IKE_SA while our attempt is under way`()
+        throws
+    {
+        let pair = try Self.pair(.nobody) { $0.connections[0].children[0].startAction = .trap }
+        pair.start()
+        pair.net.fate = { _ in .lose }
+        Self.send(pair)
+        pair.net.run(for: .seconds(10))
+        pair.net.fate = { _ in .deliver }
+        #expect(pair.command(.initiate(connection: "site-a", child: "voice"), of: pair.b))
+        pair.net.run(for: .seconds(2))
+        #expect(Self.names(pair.a) == ["net", "voice"] && pair.agreedIKESAs == 1)
+        #expect(pair.a.engine.initiations.isEmpty)
+        pair.expectSound()
+    }
+
+    @Test func `a packet calls for its own child, and not for another that packets called for before a rest`()
+        throws
+    {
+        let pair = try Self.pair(.nobody) { configuration in
+            configuration.connections[0].remoteAddresses.removeFirst()
+            for index in 0...1 { configuration.connections[0].children[index].startAction = .trap }
+        }
+        pair.start()
+        Self.send(pair)
+        pair.net.run(for: .seconds(2))
+        #expect(Self.names(pair.a) == ["net"])
+        #expect(pair.command(.terminate(connection: "site-a", uniqueID: nil, child: "net"), of: pair.b))
+        pair.net.run(for: .seconds(600))
+        #expect(Self.names(pair.a).isEmpty)
+        pair.a.meetTrap(
+            from: Configurations.selector("10.1.7.9/32"), to: Configurations.selector("10.2.7.9/32"),
+            on: pair.net)
+        pair.net.run(for: .seconds(60))
+        #expect(Self.names(pair.a) == ["voice"])
+        pair.expectSound()
+    }
+
     @Test
     func `an attempt whose IKE_AUTH is under way goes on, since the peer's may end for the same reason`()
         throws

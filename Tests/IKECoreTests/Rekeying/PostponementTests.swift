@@ -60,6 +60,23 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(arguments: [true, false])
+    func `an operator ends what is to be asked for once more, whatever its selectors`(isAnew: Bool) throws {
+        let item: ExchangeAgenda.Item =
+            isAnew ? .recreateChild("net", Self.part) : .createChild("net", Self.packet)
+        let pair = try self.failed(item, by: .dataPlane)
+        let ikeSA = try #require(pair.a.engine.context.directory.all.first)
+        #expect(ikeSA.agenda.creates(child: "net") && ikeSA.agenda.hasChildrenToCreate)
+        // What is wanted anyway is not wanted twice.
+        ikeSA.agenda.add(.createChild("net", nil))
+        #expect(ikeSA.agenda.items == [item])
+        #expect(
+            pair.command(.terminate(connection: "site-b", uniqueID: nil, child: "net"), of: pair.a))
+        pair.net.run(for: .seconds(60))
+        #expect(pair.agreedChildren == 0)
+        pair.expectSound()
+    }
+
     @Test(arguments: Obstacle.allCases)
     func `a packet's selectors come first the second time as well`(obstacle: Obstacle) throws {
         let pair = try self.failed(.createChild("net", Self.packet), by: obstacle)

@@ -166,7 +166,10 @@ package final class ScriptedInitiator: SimHost {
             guard request.messageID == header.messageID, request.exchange == header.exchange else {
                 return false
             }
-            guard let ikeSA = request.ikeSA else { return header.initiatorSPI == self.initiatorSPI }
+            guard let ikeSA = request.ikeSA else {
+                // Several negotiations may be going on: the SPI comes first in their messages.
+                return request.datagrams.first?.prefix(8).elementsEqual(header.initiatorSPI.bytes) == true
+            }
             return header.initiatorSPI == ikeSA.spiI && header.responderSPI == ikeSA.spiR
                 && header.flags.contains(.initiator) != ikeSA.isOriginalInitiator
         }
@@ -183,6 +186,7 @@ package final class ScriptedInitiator: SimHost {
             payloads = try ikeSA.open(message)
         } else {
             payloads = message.payloads
+            self.initiatorSPI = header.initiatorSPI
             self.initialAnswer = (message, datagram)
         }
         guard let payloads else { return }
