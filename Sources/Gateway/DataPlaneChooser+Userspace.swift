@@ -30,7 +30,7 @@ extension DataPlaneChooser {
     /// What a daemon with the kernel's engine left would still catch our inner packets. A kernel without XFRM has nothing.
     private func clearKernel() {
         do throws(KernelFault) {
-            try self.clearedKernel()
+            try self.removeLeftovers()
         } catch { self.log.debug("nothing of the kernel's engine was removed: \(error)") }
     }
 

@@ -25,6 +25,14 @@ struct ChosenDataPlane {
         }
     }
 
+    /// Our own policies are there now: those that a daemon which died has left go.
+    func forgetPredecessor() throws(KernelFault) {
+        switch self.engine {
+        case .kernel(let plane): try plane.removeLeftPolicies()
+        case .userspace, .given: return
+        }
+    }
+
     /// What our own packets are marked with; 0 for nothing.
     var mark: UInt32 {
         switch self.engine {
@@ -84,8 +92,8 @@ struct DataPlaneChooser {
             ? "the kernel has no ESP" : "the kernel refused an ESP state: \(fault)"
     }
 
-    /// Makes the engine ready, and clears this host of what a crashed daemon left behind: it would catch our peers'
-    /// packets. That `sockets` could be bound shows that no other daemon is alive in this network namespace.
+    /// Makes the engine ready, and clears this host of what a crashed daemon left behind, as it would catch our peers'
+    /// packets. Where the kernel carries ESP, policies stay until `ChosenDataPlane.forgetPredecessor`. That `sockets` could be bound shows that no other daemon is alive in this network namespace.
     func open(_ choice: Choice, _ sockets: SocketSet) throws(StartupError) -> ChosenDataPlane {
         switch choice {
         case .kernel(let reason): return try self.openKernel(reason)
@@ -95,19 +103,20 @@ struct DataPlaneChooser {
 
     private func openKernel(_ reason: String) throws(StartupError) -> ChosenDataPlane {
         do throws(KernelFault) {
-            let engine = try self.clearedKernel()
+            let engine = try self.kernel()
+            try engine.removeLeftStates()
             self.log.notice("data plane \(engine.description): the kernel took an ESP state")
             for warning in KernelDataPlane.hostWarnings() { self.log.warning(warning) }
             return ChosenDataPlane(engine: .kernel(engine), reason: reason)
         } catch { throw Self.unusable(error) }
     }
 
-    /// The kernel's engine, without what a daemon that died has left.
-    @discardableResult
-    func clearedKernel() throws(KernelFault) -> KernelDataPlane {
+    /// Rids the kernel of what a daemon that died has left.
+    func removeLeftovers() throws(KernelFault) { try self.kernel().removeEverything() }
+
+    private func kernel() throws(KernelFault) -> KernelDataPlane {
         let engine = try KernelDataPlane()
         engine.claim(Set(self.configuration.connections.flatMap(\.children).compactMap(\.reqid)))
-        try engine.removeEverything()
         return engine
     }
 

@@ -89,8 +89,15 @@ final class RunningGateway {
         self.paths?.tell()
     }
 
-    /// Begins the connections that start by themselves.
-    func startConnections() { self.loop.start() }
+    /// Begins the connections that start by themselves, whose policies come first.
+    func startConnections() {
+        self.loop.start()
+        do throws(KernelFault) {
+            try self.plane.forgetPredecessor()
+        } catch {
+            self.log.error("policies of an earlier run stay behind: \(error)")
+        }
+    }
 
     /// Calls `drain` on the event loop whenever there is something to read.
     private func watch(

@@ -155,6 +155,44 @@ extension Lab {
         self.check.expect(silence.isEmpty, "what we do ourselves is not reported", "\(silence)")
     }
 
+    /// After a crash: what it held back is held back until there are traps, and what nobody wants any more goes.
+    func inheritance() throws {
+        self.check.section("policies that a crash has left")
+        let path = self.path(self.near, self.far)
+        do {
+            let crashed = try KernelDataPlane()
+            try self.install(
+                crashed, try self.child(crashed, number: 88, reqid: ReqID.range.lowerBound, path: path))
+            let stale = try TrapPolicy(
+                reqid: ReqID.range.lowerBound + 1,
+                localSelectors: [TrafficSelector(Self.prefix("10.1.0.0/16"))],
+                remoteSelectors: [TrafficSelector(Self.prefix("10.66.0.0/16"))], remote: nil)
+            try crashed.installTrap(stale)
+        }
+        let before = self.policyCount
+        let plane = try KernelDataPlane()
+        self.check.succeeds("its states go") { try plane.removeLeftStates() }
+        self.check.expect(
+            !CommandResult("ip xfrm state").output.contains("proto esp") && self.policyCount == before,
+            "its policies stay")
+        let sent = self.echoesAtFarEnd
+        self.check.expect(!self.ping(1) && self.echoesAtFarEnd == sent, "nothing leaves in clear meanwhile")
+        // With the reqid that the stale one had: only the selector says which is which.
+        let trap = try TrapPolicy(
+            reqid: ReqID.range.lowerBound + 1, localSelectors: [TrafficSelector(Self.prefix("10.1.0.0/16"))],
+            remoteSelectors: [TrafficSelector(Self.prefix("10.2.0.0/16"))], remote: self.far.address)
+        self.check.succeeds("a trap takes the place of what was left") { try plane.installTrap(trap) }
+        self.check.succeeds("the rest goes") { try plane.removeLeftPolicies() }
+        let policies = CommandResult("ip xfrm policy").output
+        self.check.expect(
+            policies.contains("10.2.0.0/16") && !policies.contains("10.66.0.0/16") && self.policyCount == 3,
+            "only the trap is left", policies)
+        self.check.expect(!self.ping(1) && self.echoesAtFarEnd == sent, "it holds packets back")
+        self.check.succeeds("and goes as any other") { try plane.removeTrap(trap) }
+        self.check.expect(self.policyCount == 0, "nothing is left")
+        _ = CommandResult("ip xfrm state flush; ip xfrm policy flush")
+    }
+
     /// After a crash: ours goes, everybody else's stays.
     func cleanup() throws {
         self.check.section("after a crash")

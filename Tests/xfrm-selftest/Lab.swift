@@ -27,6 +27,7 @@ final class Lab {
             try self.rollback()
             try self.events()
             try self.traps()
+            try self.inheritance()
             try self.cleanup()
             withExtendedLifetime(sockets) {}
         } catch {

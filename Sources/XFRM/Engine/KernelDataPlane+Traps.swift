@@ -13,7 +13,7 @@ extension KernelDataPlane {
             for policy in new where self.policies.policy(with: policy.key) == nil {
                 switch self.traps.policy(with: policy.key)?.template.reqid {
                 case nil:
-                    try self.kernel.transact(policy.request(.newPolicy), on: "\(policy)")
+                    try self.kernel.transact(policy.request(self.addition(of: policy)), on: "\(policy)")
                     added.append(policy)
                 case trap.reqid?:
                     try self.kernel.transact(policy.request(.updatePolicy), on: "\(policy)")
@@ -51,7 +51,14 @@ extension KernelDataPlane {
     func install(_ policy: KernelPolicy) throws(KernelFault) {
         let isTrapped =
             self.traps.policy(with: policy.key) != nil && self.policies.policy(with: policy.key) == nil
-        try self.kernel.transact(policy.request(isTrapped ? .updatePolicy : .newPolicy), on: "\(policy)")
+        let request = isTrapped ? .updatePolicy : self.addition(of: policy)
+        try self.kernel.transact(policy.request(request), on: "\(policy)")
+    }
+
+    /// How a policy is installed that has none of ours to replace: in place of what a daemon that died has left, never of a
+    /// stranger's.
+    private func addition(of policy: KernelPolicy) -> XFRMMessageType {
+        self.leftPolicies[policy.key] == nil ? .newPolicy : .updatePolicy
     }
 
     /// A CHILD_SA's policy no more: the trap is back, if there is one.

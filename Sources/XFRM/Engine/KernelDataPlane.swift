@@ -15,6 +15,8 @@ package final class KernelDataPlane: DataPlane {
     var policies = PolicyBook()
     /// Policies that hold packets back where no CHILD_SA's stand, by reqid: see KernelDataPlane+Traps.
     var traps = PolicyBook()
+    /// Policies of a daemon that died, whose place ours take: see KernelDataPlane+Cleanup.
+    var leftPolicies: [KernelPolicy.Key: KernelPolicy] = [:]
     /// The largest time of installation of any sending state, by reqid: see `installOutbound`.
     private var newestAddition: [UInt32: UInt64] = [:]
     /// Reqids of ours that lie outside `ReqID.range`, because the configuration names them.
@@ -200,6 +202,7 @@ package final class KernelDataPlane: DataPlane {
     func forgetEverything() {
         self.policies = PolicyBook()
         self.traps = PolicyBook()
+        self.leftPolicies = [:]
         self.newestAddition = [:]
         self.configuredReqids = []
     }
