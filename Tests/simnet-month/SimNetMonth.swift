@@ -12,6 +12,7 @@ import SimNet
     @Option(help: "The first of them.") var first: UInt64 = 1
     @Option(help: "How many days each takes.") var days = 30
     @Option(help: "How many run at once.") var jobs = 2
+    @Option(help: "How many seconds all of it may take: longer is a fault. 0 for any time.") var within = 0
     @Flag(
         help:
             "End a month at its first fault, if there is one, and write its last packets with keys for Wireshark."
@@ -31,7 +32,12 @@ import SimNet
         let faults = reports.flatMap(\.findings) + Self.tardiness(reports, days: self.days)
         for fault in faults { print(fault) }
         Self.summarise(reports)
-        print("\(reports.count) × \(self.days) days in \(begun.duration(to: clock.now).wholeSeconds) s")
+        let seconds = begun.duration(to: clock.now).wholeSeconds
+        print("\(reports.count) × \(self.days) days in \(seconds) s")
+        if self.within > 0, seconds > self.within {
+            print("that is more than the \(self.within) s that it may take")
+            throw ExitCode.failure
+        }
         if !faults.isEmpty { throw ExitCode.failure }
     }
 

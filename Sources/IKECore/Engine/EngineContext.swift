@@ -100,6 +100,9 @@ final class EngineContext {
     /// Which IKE_SA the search is for, once; nil if it is none of these.
     func takePathSearch(_ searchID: UInt64) -> IKESPI? { self.pathSearches.removeValue(forKey: searchID) }
 
+    /// How many searches for a way to a peer are under way.
+    var pathSearchCount: Int { self.pathSearches.count }
+
     /// How many answers of the data plane are waited for.
     var waitingCount: Int { self.waiting.count }
 

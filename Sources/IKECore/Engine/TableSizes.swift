@@ -17,8 +17,18 @@ package struct TableSizes: Hashable, Sendable {
     package let children: Int
     /// Reqids in use.
     package let reqids: Int
-    /// Answers of the data plane that somebody waits for.
+    /// Connections that something is done about, and by what they are found.
+    package let kept: Int
+    package let keptNames: Int
+    /// Policies that hold packets back.
+    package let traps: Int
+    /// CHILD_SAs that wait with sending until another has ended.
+    package let heirs: Int
+    /// Answers that somebody waits for: of the data plane, and to questions for the way to a peer.
     package let awaitedReplies: Int
+    package let pathSearches: Int
+    /// What all IKE_SAs have noted of their own: fragments, CHILD_SAs that the peer refuses, what is to be done.
+    package let notes: Int
     /// Entries of the queues of deadlines, stale ones as well.
     package let deadlines: Int
 }
@@ -32,7 +42,19 @@ extension IKEEngine {
             successors: self.context.directory.successorSPIs.count,
             reauthentications: self.context.reauthentications.count,
             children: self.context.directory.childCount, reqids: self.context.reqids.count,
-            awaitedReplies: self.context.waitingCount,
+            kept: self.keeper.entries.count, keptNames: self.keeper.names.count + self.keeper.searches.count,
+            traps: self.traps.count, heirs: self.context.heirs.count,
+            awaitedReplies: self.context.waitingCount, pathSearches: self.context.pathSearchCount,
+            notes: self.context.directory.all.reduce(0) { $0 + $1.noteCount },
             deadlines: self.deadlines.count + self.keeper.deadlineCount)
+    }
+}
+
+extension IKESA {
+    /// How many notes it keeps that come and go.
+    fileprivate var noteCount: Int {
+        self.refusedChildren.count + self.replaced.count + self.agenda.items.count
+            + self.pendingActivations.count
+            + self.pendingChecks.count + self.endedChildren.count + (self.fragments.deadline == nil ? 0 : 1)
     }
 }

@@ -14,6 +14,9 @@ struct TrapBook {
     private var traps: [UInt32: Trap] = [:]
     private var byConnection: [String: Group<UInt32>] = [:]
 
+    /// How many there are.
+    var count: Int { self.traps.count }
+
     /// The one with this reqid.
     subscript(reqid: UInt32) -> Trap? { self.traps[reqid] }
 

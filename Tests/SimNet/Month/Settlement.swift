@@ -8,10 +8,11 @@ package struct Settlement {
 
     /// What both gateways hold now.
     package init(_ initiator: EngineHost, _ responder: EngineHost) {
-        for (host, other, name) in [
-            (initiator, responder, "the initiator"), (responder, initiator, "the responder"),
+        for (host, other, name, begins) in [
+            (initiator, responder, "the initiator", true), (responder, initiator, "the responder", false),
         ] {
             self.examineTables(of: host, name)
+            self.examineWishes(of: host, name, begins: begins)
             self.examineKernel(of: host, other, name)
         }
         let spis = [initiator, responder].map { host in
@@ -36,11 +37,27 @@ package struct Settlement {
         self.expect(sizes.reauthentications == 0, "\(name) has \(sizes.reauthentications) reauthentications")
         self.expect(sizes.children == 1, "\(name) finds \(sizes.children) CHILD_SAs by their SPIs")
         self.expect(sizes.reqids == 1, "\(name) has \(sizes.reqids) reqids in use")
+        self.expect(sizes.keyAgreements == 0, "\(name) waits for \(sizes.keyAgreements) key exchanges")
+        self.expect(sizes.heirs == 0, "\(name) has \(sizes.heirs) CHILD_SAs that wait with sending")
+        self.expect(sizes.pathSearches == 0, "\(name) looks for \(sizes.pathSearches) ways to peers")
+        self.expect(sizes.notes == 0, "\(name)'s IKE_SA has \(sizes.notes) notes")
         self.expect(sizes.awaitedReplies == 0, "\(name) waits for \(sizes.awaitedReplies) replies")
         self.expect(sizes.deadlines <= Self.deadlines, "\(name) has \(sizes.deadlines) deadlines")
         let children = host.engine.snapshots.flatMap(\.children)
         let states = children.map(\.state).joined(separator: ", ")
         self.expect(states == "installed", "\(name) has CHILD_SAs that are: \(states)")
+    }
+
+    /// Who begins has one connection that is to stand, and a trap for it.
+    private mutating func examineWishes(of host: EngineHost, _ name: String, begins: Bool) {
+        let sizes = host.engine.tableSizes
+        let count = begins ? 1 : 0
+        self.expect(
+            sizes.kept == count && sizes.keptNames == count,
+            "\(name) keeps \(sizes.kept) connections, found by \(sizes.keptNames) names")
+        self.expect(
+            sizes.traps == count && host.kernel.traps.count == count,
+            "\(name) has \(sizes.traps) traps, and its kernel \(host.kernel.traps.count)")
     }
 
     private mutating func examineKernel(of host: EngineHost, _ other: EngineHost, _ name: String) {
