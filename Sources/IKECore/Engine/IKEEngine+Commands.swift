@@ -109,8 +109,8 @@ extension IKESA {
         return doomed.count + (self.disownRequest(child: name) ? 1 : 0)
     }
 
-    /// What the peer is being asked for ends as soon as it stands: the peer may have its half already.
-    private func disownRequest(child name: String) -> Bool {
+    /// What the peer is being asked for ends as soon as it stands: the peer may have its half already. True if there is such a thing.
+    func disownRequest(child name: String) -> Bool {
         let wasLinedUp = self.agenda.removeCreation(ofChild: name)
         guard let requested = self.requestedChild, requested.configuration.name == name,
             requested.replaces == nil, !requested.isUnwanted

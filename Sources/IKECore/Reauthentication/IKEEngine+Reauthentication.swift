@@ -148,6 +148,9 @@ extension IKEEngine {
     private func noteFate(ofOld old: IKESA, for new: IKESPI, _ turn: inout Turn) {
         guard let attempt = self.context.reauthentications[new] else { return }
         if old.established != nil {
+            for end in old.endedChildren where end.reason == .terminated {
+                self.disown(child: end.name, by: new, &turn)
+            }
             let wanted = old.wantedElsewhere
             guard wanted != attempt.wanted else { return }
             self.context.reauthentications.update(new) { $0.wanted = wanted }
@@ -181,6 +184,16 @@ extension IKEEngine {
         }
         if isOver { self.context.reauthentications.update(new) { $0.isUnwanted = true } }
         if let ikeSA = self.context.directory[new] { self.context.touch(ikeSA) }
+    }
+
+    /// An operator has ended this child on the old IKE_SA: the new one was begun with it, and must not bring it back.
+    private func disown(child name: String, by new: IKESPI, _ turn: inout Turn) {
+        if let initiation = self.initiations[new] {
+            // Begun again with another child, if the old one has any.
+            if initiation.child.name == name { self.end(initiation, .ended(.terminated), &turn) }
+        } else if let ikeSA = self.context.directory[new] {
+            _ = ikeSA.disownRequest(child: name)
+        }
     }
 
     // MARK: Both at once

@@ -13,10 +13,18 @@ import Testing
         case attempting
         case authenticating
         case resting
+        /// A packet has called for it, nobody has answered, and the pause is over.
+        case waiting
         case standing
         case askingForChild
         case rekeyingChild
+        case rekeyingIKESA
         case deletingChild
+        /// Another IKE_SA is to take its place, and asks for keys.
+        case reauthenticating
+        /// That one waits for the peer to authenticate it.
+        case authenticatingAnew
+        case updatingAddresses
         case closing
         case stopping
     }
@@ -59,13 +67,15 @@ import Testing
         // initiate
         case (.searching, .initiate), (.attempting, .initiate), (.authenticating, .initiate):
             return "connection 'site-b' is being begun already"
-        case (.standing, .initiate), (.askingForChild, .initiate), (.rekeyingChild, .initiate):
+        case (.standing, .initiate), (.askingForChild, .initiate), (.rekeyingChild, .initiate),
+            (.rekeyingIKESA, .initiate), (.reauthenticating, .initiate), (.authenticatingAnew, .initiate),
+            (.updatingAddresses, .initiate):
             return "connection 'site-b' stands already"
         case (.askingForChild, .initiateVoice):
             return "child 'voice' of connection 'site-b' is being begun already"
         case (_, .initiate), (_, .initiateVoice): return nil
         // Nothing stands.
-        case (.down, _): return none
+        case (.down, _), (.waiting, _): return none
         case (.searching, .terminate), (.attempting, .terminate), (.authenticating, .terminate),
             (.resting, .terminate):
             return nil
@@ -85,6 +95,17 @@ import Testing
         }
     }
 
+    private static func startAction(_ life: Life) -> ChildAction {
+        switch life {
+        case .resting: .start
+        case .waiting: .trap
+        case .down, .searching, .attempting, .authenticating, .standing, .askingForChild, .rekeyingChild,
+            .rekeyingIKESA, .deletingChild, .reauthenticating, .authenticatingAnew, .updatingAddresses,
+            .closing, .stopping:
+            .none
+        }
+    }
+
     private static func pair(_ life: Life) throws -> Pair {
         let voice = { (near: String, far: String) in
             var child = Configurations.child("voice")
@@ -94,7 +115,7 @@ import Testing
         }
         return try Pair(
             a: { configuration in
-                configuration.connections[0].children[0].startAction = life == .resting ? .start : .none
+                configuration.connections[0].children[0].startAction = Self.startAction(life)
                 configuration.connections[0].children.append(voice("10.1.7.0/24", "10.2.7.0/24"))
             },
             b: { $0.connections[0].children.append(voice("10.2.7.0/24", "10.1.7.0/24")) })
@@ -123,18 +144,50 @@ import Testing
             pair.net.fate = { _ in .lose }
             pair.start()
             pair.net.run(upTo: .seconds(300)) { !pair.faults.isEmpty }
-        case .standing, .askingForChild, .rekeyingChild, .deletingChild, .closing, .stopping:
+        case .waiting:
+            pair.net.fate = { _ in .lose }
+            pair.start()
+            pair.a.meetTrap(
+                from: Configurations.selector("10.1.0.9/32"), to: Configurations.selector("10.2.0.7/32"),
+                on: pair.net)
+            let isReached = pair.net.run(upTo: .seconds(300)) {
+                pair.a.engine.keeper.entries["site-b"]?.state == .waiting
+            }
+            #expect(isReached)
+        case .standing, .askingForChild, .rekeyingChild, .rekeyingIKESA, .deletingChild, .reauthenticating,
+            .authenticatingAnew, .updatingAddresses, .closing, .stopping:
             pair.command(Wish.initiate.command, of: pair.a)
             pair.net.run(upTo: .seconds(10)) { pair.stands }
             pair.net.run(for: .milliseconds(100))
-            let next: [Life: OperatorCommand] = [
-                .askingForChild: Wish.initiateVoice.command, .rekeyingChild: Wish.rekeyNet.command,
-                .deletingChild: Wish.terminateNet.command, .closing: Wish.terminate.command,
-                .stopping: .shutDown,
-            ]
-            if let command = next[life] { #expect(pair.command(command, of: pair.a)) }
+            try Self.goOn(life, pair)
         }
         return (pair, late)
+    }
+
+    /// From a connection that stands to a state that it has only then.
+    private static func goOn(_ life: Life, _ pair: Pair) throws {
+        let next: [Life: OperatorCommand] = [
+            .askingForChild: Wish.initiateVoice.command, .rekeyingChild: Wish.rekeyNet.command,
+            .rekeyingIKESA: Wish.rekey.command, .deletingChild: Wish.terminateNet.command,
+            .closing: Wish.terminate.command, .stopping: .shutDown,
+        ]
+        if let command = next[life] { #expect(pair.command(command, of: pair.a)) }
+        let ikeSA = try #require(pair.a.engine.context.directory.all.first)
+        switch life {
+        case .reauthenticating, .authenticatingAnew:
+            ikeSA.reauthenticateAt = pair.net.now
+            pair.a.engine.context.touch(ikeSA)
+            pair.a.feed(.deadline, on: pair.net)
+            #expect(pair.a.engine.initiations.count == 1)
+            guard life == .authenticatingAnew else { return }
+            pair.net.run(upTo: .seconds(1)) { pair.a.engine.context.directory.count == 2 }
+        case .updatingAddresses:
+            pair.a.change(addresses: [.v4(IPv4Address(198, 51, 100, 200))], on: pair.net)
+            #expect(ikeSA.requests.outstanding?.request == .updateAddresses)
+        case .down, .searching, .attempting, .authenticating, .resting, .waiting, .standing, .askingForChild,
+            .rekeyingChild, .rekeyingIKESA, .deletingChild, .closing, .stopping:
+            return
+        }
     }
 
     @Test(arguments: Life.allCases, Wish.allCases)
@@ -166,7 +219,11 @@ import Testing
         case .terminateVoice: #expect(!names.contains("voice") && names.contains("net"))
         case .rekey:
             let rekeyed = pair.a.events.contains { if case .ikeSARekeyed = $0 { true } else { false } }
-            #expect(rekeyed)
+            let established = pair.a.events.count {
+                if case .ikeSAEstablished = $0 { true } else { false }
+            }
+            // One that is authenticated anew has new keys as well.
+            #expect(rekeyed || established == 2)
         case .rekeyNet, .rekeyVoice, .terminateByID, .rekeyByID: break
         }
         #expect(pair.agreedChildren == names.count)

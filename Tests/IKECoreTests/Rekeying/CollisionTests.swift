@@ -59,8 +59,9 @@ import Testing
         return pair
     }
 
-    /// Both begin, and the first messages have this luck.
-    static func collide(_ pair: Pair, _ a: Move, _ b: Move, _ luck: [Luck]) {
+    /// Both begin, and the first messages have this luck; how many messages there were.
+    @discardableResult
+    static func collide(_ pair: Pair, _ a: Move, _ b: Move, _ luck: [Luck]) -> Int {
         var count = 0
         pair.net.fate = { _ in
             defer { count += 1 }
@@ -71,9 +72,11 @@ import Testing
         // Retransmissions, patience with what the other side should delete, and old IKE_SAs.
         pair.net.run(for: .seconds(400))
         pair.net.fate = { _ in .deliver }
+        return count
     }
 
-    private func expectEnd(_ pair: Pair, _ a: Move, _ b: Move, _ what: Comment) {
+    /// Both sides hold the same, as much as was to be left, and nothing is under way any more.
+    static func expectEnd(_ pair: Pair, _ a: Move, _ b: Move, _ what: Comment) {
         let children = pair.agreedChildren
         let ikeSAs = pair.agreedIKESAs
         #expect(children != nil, what)
@@ -94,10 +97,12 @@ import Testing
         pair.expectSound()
     }
 
+    /// True if the environment wants more than there is time for in every run.
+    static let isDeep = ProcessInfo.processInfo.environment["DEEP"] != nil
+
     /// Every luck of the first `count` messages, or of one more if the environment wants it deep.
-    private static func lucks(_ count: Int) -> [[Luck]] {
-        let isDeep = ProcessInfo.processInfo.environment["DEEP"] != nil
-        return (0..<(isDeep ? count + 1 : count)).reduce([[]]) { lists, _ in
+    static func lucks(_ count: Int) -> [[Luck]] {
+        (0..<(Self.isDeep ? count + 1 : count)).reduce([[]]) { lists, _ in
             lists.flatMap { list in Luck.allCases.map { list + [$0] } }
         }
     }
@@ -108,7 +113,7 @@ import Testing
         for (index, luck) in Self.lucks(4).enumerated() {
             let pair = try Self.standing(seed: UInt64(index + 1))
             Self.collide(pair, a, b, luck)
-            self.expectEnd(pair, a, b, "\(a) against \(b), \(luck)")
+            Self.expectEnd(pair, a, b, "\(a) against \(b), \(luck)")
         }
     }
 
@@ -120,7 +125,7 @@ import Testing
                 pair.b.kernelDelay = .milliseconds(130)
             }
             Self.collide(pair, a, b, luck)
-            self.expectEnd(pair, a, b, "\(a) against \(b), \(luck)")
+            Self.expectEnd(pair, a, b, "\(a) against \(b), \(luck)")
         }
     }
 
@@ -140,7 +145,7 @@ import Testing
                 }
                 winners.insert(ended.count == 2)
             }
-            self.expectEnd(pair, move, move, "seed \(seed)")
+            Self.expectEnd(pair, move, move, "seed \(seed)")
         }
         #expect(winners == [true, false])
     }

@@ -35,6 +35,43 @@ import Testing
         subject.pair.expectSound()
     }
 
+    /// Its DELETE overtakes its answer (RFC 7296 §2.25.1): of the new CHILD_SA alone, which its data plane has lost, or of both.
+    @Test(arguments: [true, false])
+    func `a CHILD_SA that the peer has deleted before its answer came is not installed`(isLost: Bool) throws {
+        let pair = try CollisionTests.standing(seed: 1)
+        let old = pair.a.kernel.inbound.keys.first
+        var isFirst = true
+        pair.net.fate = { datagram in
+            guard isFirst, datagram.source.address == Addresses.gateway else { return .deliver }
+            isFirst = false
+            return .delay(.seconds(1))
+        }
+        #expect(pair.command(.rekey(connection: "site-b", uniqueID: nil, child: "net"), of: pair.a))
+        pair.net.run(for: .milliseconds(50))
+        let made = try #require(pair.b.engine.snapshots.first?.children.last?.spec)
+        #expect(made.inboundSPI != pair.a.engine.snapshots.first?.children.first?.spec.outboundSPI)
+        if isLost {
+            pair.b.kernel.expire(inbound: made.inboundSPI)
+            let identifier = SAIdentifier(spi: made.inboundSPI, destination: Addresses.gateway)
+            pair.b.feed(
+                .dataPlaneEvent(.expired(identifier, reqid: made.reqid, isHard: true)), on: pair.net)
+        } else {
+            pair.command(.terminate(connection: "site-a", uniqueID: nil, child: "net"), of: pair.b)
+        }
+        pair.net.run(for: .seconds(3))
+        let installed = pair.a.events.count {
+            if case .childSAInstalled(_, _, _, _?) = $0 { true } else { false }
+        }
+        #expect(installed == 0)
+        #expect(pair.agreedChildren == (isLost ? 1 : 0) && pair.agreedIKESAs == 1)
+        // The old one has no successor yet: A asks once more.
+        pair.net.run(for: .seconds(30))
+        #expect(pair.agreedChildren == (isLost ? 1 : 0) && pair.agreedIKESAs == 1)
+        #expect(pair.a.kernel.inbound.keys.first != old)
+        if isLost { #expect(pair.pings()) }
+        pair.expectSound()
+    }
+
     @Test(arguments: [NotifyType.invalidSyntax, .unsupportedCriticalPayload])
     func `a peer that could make nothing of our IKE_AUTH says so in its next request, and the IKE_SA ends`(
         type: NotifyType

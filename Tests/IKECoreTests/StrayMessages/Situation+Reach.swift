@@ -80,14 +80,18 @@ struct Subject {
     private static func reach(_ way: Way) throws -> IKESA? {
         switch way.place.situation.family {
         case .unauthenticated, .refused, .firstChild: return Self.begin(way)
+        case .deaf where way.place.situation == .authenticatingAnew: return try Self.standAndGoOn(way)
         case .deaf where way.place.situation.sides.count == 1: return Self.begin(way)
-        case .deaf, .standing, .rekeyingIKESA, .standby, .over:
-            #expect(way.pair.command(.initiate(connection: "site-b", child: "net"), of: way.pair.a))
-            way.pair.net.run(upTo: .seconds(300)) { way.pair.stands }
-            way.pair.net.run(for: .milliseconds(100))
-            try #require(way.pair.agreedChildren == 1 && way.pair.agreedIKESAs == 1)
-            return try Self.goOn(way)
+        case .deaf, .standing, .rekeyingIKESA, .standby, .over: return try Self.standAndGoOn(way)
         }
+    }
+
+    private static func standAndGoOn(_ way: Way) throws -> IKESA? {
+        #expect(way.pair.command(.initiate(connection: "site-b", child: "net"), of: way.pair.a))
+        way.pair.net.run(upTo: .seconds(300)) { way.pair.stands }
+        way.pair.net.run(for: .milliseconds(100))
+        try #require(way.pair.agreedChildren == 1 && way.pair.agreedIKESAs == 1)
+        return try Self.goOn(way)
     }
 
     /// Situations on the way to an IKE_SA that stands.
@@ -200,11 +204,33 @@ struct Subject {
             way.nat?.reboot()
             _ = way.pair.pings()
             return Self.wait(way) { $0.pendingMove != nil }
+        case .reauthenticating, .authenticatingAnew, .inheriting, .replaced:
+            return try Self.authenticateAnew(way)
         case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI,
             .awaitingAuthentication, .unwanted, .refusing, .installingFirstChild:
             return nil
         }
         return ikeSA
+    }
+
+    /// A makes a new IKE_SA in place of the one that stands.
+    private static func authenticateAnew(_ way: Way) throws -> IKESA? {
+        let old = try #require(way.ikeSA)
+        let due = try #require(way.pair.a.engine.context.directory.all.first)
+        due.reauthenticateAt = way.pair.net.now
+        way.pair.a.engine.context.touch(due)
+        way.pair.a.feed(.deadline, on: way.pair.net)
+        switch (way.place.situation, way.place.side) {
+        case (.replaced, _): return Self.wait(way) { $0 === old && $0.established == nil }
+        case (.reauthenticating, .b):
+            return Self.wait(way) { $0 !== old && $0.established != nil && $0.pendingAnswer == nil }
+                .map { _ in old }
+        case (.inheriting, _):
+            return Self.wait(way) { $0 !== old && $0.children.contains { !$0.isOutboundActive } }
+        case (_, _):
+            let new = Self.wait(way) { $0 !== old && $0.requests.outstanding?.request == .authenticate }
+            return way.place.situation == .reauthenticating ? new.map { _ in old } : new
+        }
     }
 
     /// The first IKE_SA of the subject that comes to be so, within the time that messages take.

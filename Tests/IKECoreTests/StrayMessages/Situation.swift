@@ -51,6 +51,15 @@ enum Situation: String, CaseIterable, Sendable {
     case superseded
     /// The peer has deleted it, and may not have our answer.
     case deletedByPeer
+    // A authenticates B anew (RFC 7296 §2.8.3).
+    /// The old one, while the new one is being made; for B, that stands already and leaves the sending to the old one.
+    case reauthenticating
+    /// The new one, which waits for the answer to IKE_AUTH.
+    case authenticatingAnew
+    /// The new one, whose CHILD_SA waits with sending until the old one goes.
+    case inheriting
+    /// The old one, which only receives until its DELETE is answered.
+    case replaced
 
     /// What may be expected of situations alike.
     enum Family {
@@ -69,32 +78,33 @@ enum Situation: String, CaseIterable, Sendable {
         switch self {
         case .halfOpen: .unauthenticated
         case .authenticatingWhileKernelWorks, .waitingForFirstSPI, .awaitingAuthentication, .unwanted,
-            .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls:
+            .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls, .authenticatingAnew:
             .deaf
         case .refused, .refusing: .refused
         case .installingFirstChild: .firstChild
         case .idle, .probing, .askingForChild, .rekeyingChild, .deletingChild, .retiring, .rekeyed,
             .redundant,
             .waitingForSPI, .installing, .moving, .presentingToken, .updatingAddresses, .checkingAddress,
-            .announcingAddresses:
+            .announcingAddresses, .reauthenticating, .inheriting:
             .standing
         case .rekeyingIKESA: .rekeyingIKESA
         case .standby: .standby
-        case .closing, .superseded, .deletedByPeer: .over
+        case .closing, .superseded, .deletedByPeer, .replaced: .over
         }
     }
 
     /// The exchange of our request that waits for an answer.
     var asks: ExchangeType? {
         switch self {
-        case .awaitingAuthentication, .unwanted: .ikeAuth
+        case .awaitingAuthentication, .unwanted, .authenticatingAnew: .ikeAuth
         case .askingForChild, .rekeyingChild, .rekeyingIKESA: .createChildSA
         case .probing, .deletingChild, .closing, .retiring, .redundant, .refusing, .presentingToken,
-            .updatingAddresses, .checkingAddress, .announcingAddresses:
+            .updatingAddresses, .checkingAddress, .announcingAddresses, .replaced:
             .informational
         case .halfOpen, .authenticatingWhileKernelWorks, .refused, .waitingForFirstSPI, .installingFirstChild,
             .idle, .rekeyed, .answeringWhileKernelLooksForSPI, .answeringWhileKernelInstalls,
-            .waitingForSPI, .installing, .moving, .standby, .superseded, .deletedByPeer:
+            .waitingForSPI, .installing, .moving, .standby, .superseded, .deletedByPeer, .reauthenticating,
+            .inheriting:
             nil
         }
     }
@@ -108,19 +118,20 @@ enum Situation: String, CaseIterable, Sendable {
 
     /// True if the other side waits for the answer to a request of its own.
     var isAsked: Bool {
-        self.isWorking || [.rekeyed, .redundant, .superseded, .standby, .deletedByPeer].contains(self)
+        self.isWorking
+            || [.rekeyed, .redundant, .superseded, .standby, .deletedByPeer, .inheriting].contains(self)
     }
 
     /// The sides that can be in it: A is who begins.
     var sides: [Side] {
         let isOfResponder = [
             .halfOpen, .authenticatingWhileKernelWorks, .refused, .moving, .checkingAddress,
-            .announcingAddresses,
+            .announcingAddresses, .inheriting,
         ].contains(self)
         if isOfResponder { return [.b] }
         let isOfInitiator = [
             .waitingForFirstSPI, .awaitingAuthentication, .unwanted, .refusing, .installingFirstChild,
-            .updatingAddresses,
+            .updatingAddresses, .authenticatingAnew, .replaced,
         ].contains(self)
         return isOfInitiator ? [.a] : [.a, .b]
     }

@@ -171,8 +171,10 @@ extension Subject {
                 + "\(ikeSA.requestedSuccessor?.spi.description ?? "-") \(Self.text(ikeSA.mobility))"
         }
         let kernel = self.host.kernel
+        // A word of the peer's is what an heir waits for.
+        let sending = isLasting && self.place.situation == .inheriting ? 0 : kernel.outbound.count
         return "\(ikeSAs) \(engine.initiations.count) \(engine.halfOpenCount) \(self.host.events.count) "
-            + "\(kernel.inbound.keys.map(\.number).sorted()) \(kernel.outbound.count) \(kernel.reserved.count)"
+            + "\(kernel.inbound.keys.map(\.number).sorted()) \(sending) \(kernel.reserved.count)"
     }
 
     private static func text(_ mobility: Mobility) -> String {
