@@ -5,16 +5,16 @@ internal import IPsecModel
 ///
 /// So one core of initiators can keep more than one core of a responder busy, which has all of its own work with them.
 final class CheapInitiators: CryptoProvider {
-    private let library = OpenSSLProvider()
+    private let openSSL = OpenSSLProvider()
 
-    func bytes(_ count: Int) throws(CryptoFault) -> [UInt8] { try self.library.bytes(count) }
+    func bytes(_ count: Int) throws(CryptoFault) -> [UInt8] { try self.openSSL.bytes(count) }
 
-    func prf(_ algorithm: PseudorandomFunction) -> (any PRF)? { self.library.prf(algorithm) }
+    func prf(_ algorithm: PseudorandomFunction) -> (any PRF)? { self.openSSL.prf(algorithm) }
 
     func aead(
         _ protection: ProtectionSuite, encryptionKey: SecretBytes, integrityKey: SecretBytes
     ) throws(CryptoFault) -> any AEAD {
-        try self.library.aead(protection, encryptionKey: encryptionKey, integrityKey: integrityKey)
+        try self.openSSL.aead(protection, encryptionKey: encryptionKey, integrityKey: integrityKey)
     }
 
     func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {
@@ -24,9 +24,9 @@ final class CheapInitiators: CryptoProvider {
         return PrivateValueOne()
     }
 
-    func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8] { try self.library.sha1(bytes) }
+    func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8] { try self.openSSL.sha1(bytes) }
 
-    func supports(_ transform: Transform) -> Bool { self.library.supports(transform) }
+    func supports(_ transform: Transform) -> Bool { self.openSSL.supports(transform) }
 }
 
 /// Our half of a key exchange with MODP-2048 and the private value 1.
