@@ -28,25 +28,24 @@ package struct VolumeWatch: Sendable {
 
     private let soft: Threshold
     private let hard: Threshold
-    private let isExtended: Bool
+    /// The last sequence number that there is.
+    let lastSequenceNumber: UInt64
+    private let rekeyAt: UInt64
     private var reported: Due?
 
-    /// The last sequence number that there is.
-    var lastSequenceNumber: UInt64 { self.isExtended ? .max : 0xffff_ffff }
-
-    /// A watch over these limits and over the sequence numbers (RFC 4303 §3.3.3): the last eighth of them is left for
-    /// the rekeying.
+    /// A watch over these limits and over the sequence numbers (RFC 4303 §3.3.3), of which a move may have skipped some.
     package init(bytes: VolumeLimit, packets: VolumeLimit, isExtended: Bool) {
-        self.isExtended = isExtended
+        let numbers = isExtended ? SequenceNumbers.extended : .short
+        self.lastSequenceNumber = numbers.last
+        self.rekeyAt = numbers.rekeyAt
         self.soft = Threshold(bytes: bytes.rekey, packets: packets.rekey)
         self.hard = Threshold(bytes: bytes.hard, packets: packets.hard)
     }
 
     /// What is due and was not said before.
     package mutating func check(_ counters: SACounters) -> Due? {
-        let last = self.lastSequenceNumber
-        let isSpent = self.hard.isReached(counters, last)
-        guard isSpent || self.soft.isReached(counters, last - last / 8) else { return nil }
+        let isSpent = self.isSpent(counters)
+        guard isSpent || self.soft.isReached(counters, self.rekeyAt) else { return nil }
         let due: Due = isSpent ? .hard : .soft
         guard due != self.reported, self.reported != .hard else { return nil }
         self.reported = due

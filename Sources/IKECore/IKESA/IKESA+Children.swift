@@ -385,12 +385,10 @@ extension ChildSASpec {
 }
 
 extension SequenceNumbers {
-    /// `limit`, but no more packets than there are numbers, of which the last eighth is left for the rekeying: after the last one
-    /// a sender stops (RFC 4303 §3.3.3), and the kernel does so without a word.
+    /// `limit`, but no more packets than there are numbers: the kernel stops after the last one without a word.
     fileprivate func bound(_ limit: VolumeLimit) -> VolumeLimit {
         guard self != .extended else { return limit }
-        let last: UInt64 = 0xffff_ffff
         return VolumeLimit(
-            rekey: min(limit.rekey ?? .max, last - last / 8), hard: min(limit.hard ?? .max, last))
+            rekey: min(limit.rekey ?? .max, self.rekeyAt), hard: min(limit.hard ?? .max, self.last))
     }
 }

@@ -142,6 +142,11 @@ package struct SequenceNumbers: RawRepresentable, Hashable, Sendable {
     package static let short = SequenceNumbers(rawValue: 0)
     /// 64 bits (RFC 4304).
     package static let extended = SequenceNumbers(rawValue: 1)
+
+    /// The last number that there is: after it a sender stops (RFC 4303 §3.3.3).
+    package var last: UInt64 { self == .extended ? .max : 0xffff_ffff }
+    /// The number at which rekeying begins: the last eighth of them is left for it.
+    package var rekeyAt: UInt64 { self.last - self.last / 8 }
 }
 
 /// What an SA protects with (RFC 7296 §3.3.1, "Protocol ID").
