@@ -276,7 +276,6 @@ extension IKEEngine {
         }
         for ikeSA in self.context.directory.unestablished where ikeSA.connection.name == name {
             guard case .initiating = ikeSA.phase, !ikeSA.isUnwanted else { continue }
-            self.context.touch(ikeSA)
             ikeSA.abandonAuthentication(.terminated, &turn)
             count += 1
         }

@@ -223,10 +223,7 @@ package final class IKEEngine {
             self.abandonInitiations(&turn)
             self.abandonAgreements { _ in true }
             let all = self.context.directory.all
-            for ikeSA in all {
-                self.context.touch(ikeSA)
-                ikeSA.close(.terminated, &turn)
-            }
+            for ikeSA in all { ikeSA.close(.terminated, &turn) }
             return .begun(count: all.count)
         case .terminate(let connection, let uniqueID, let child):
             return self.terminate(connection, uniqueID, child, &turn)

@@ -55,6 +55,7 @@ extension IKESA {
             return
         }
         self.reportFailure(.ended(reason), &turn)
+        self.context.touch(self)
         self.isUnwanted = true
         self.abandonRequestedChild(&turn)
     }
