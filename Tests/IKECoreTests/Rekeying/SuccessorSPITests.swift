@@ -51,39 +51,11 @@ import Testing
     }
 
     @Test func `no IKE_SA gets an SPI that is zero, or taken by what is to come of a rekeying`() throws {
-        let crypto = FewSPIs([0, 77, 77, 78])
+        let crypto = SeededCrypto(seed: 1)
+        crypto.foretold = [0, 77, 77, 78].map { IKESPI($0).bytes }
         let context = EngineContext(
             crypto: crypto, configuration: Configurations.site(), qcdSecret: nil)
         context.directory.successorChanged(from: nil, to: IKESPI(77))
         #expect(try context.makeIKESPI() == IKESPI(78))
     }
-}
-
-/// Random bytes that are these SPIs, one after the other.
-private final class FewSPIs: CryptoProvider {
-    private let crypto = SeededCrypto(seed: 1)
-    private var spis: [UInt64]
-
-    init(_ spis: [UInt64]) { self.spis = spis }
-
-    func bytes(_ count: Int) throws(CryptoFault) -> [UInt8] {
-        guard count == 8, !self.spis.isEmpty else { return try self.crypto.bytes(count) }
-        return IKESPI(self.spis.removeFirst()).bytes
-    }
-
-    func prf(_ algorithm: PseudorandomFunction) -> (any PRF)? { self.crypto.prf(algorithm) }
-
-    func aead(
-        _ protection: ProtectionSuite, encryptionKey: SecretBytes, integrityKey: SecretBytes
-    ) throws(CryptoFault) -> any AEAD {
-        try self.crypto.aead(protection, encryptionKey: encryptionKey, integrityKey: integrityKey)
-    }
-
-    func keyExchange(_ method: KeyExchangeMethod) throws(CryptoFault) -> any KeyExchange {
-        try self.crypto.keyExchange(method)
-    }
-
-    func sha1(_ bytes: [UInt8]) throws(CryptoFault) -> [UInt8] { try self.crypto.sha1(bytes) }
-
-    func supports(_ transform: Transform) -> Bool { self.crypto.supports(transform) }
 }

@@ -9,6 +9,8 @@ package final class SeededCrypto: CryptoProvider {
     private let library = OpenSSLProvider()
     private var random: SeededRandom
 
+    /// Random bytes that come before those of the seed, wherever so many are asked for.
+    package var foretold: [[UInt8]] = []
     /// The operations that fail from now on.
     package var failing: Set<Operation> = []
     /// True to remember secrets.
@@ -31,6 +33,7 @@ package final class SeededCrypto: CryptoProvider {
 
     package func bytes(_ count: Int) throws(CryptoFault) -> [UInt8] {
         try self.check(.randomBytes)
+        if let next = self.foretold.first, next.count == count { return self.foretold.removeFirst() }
         return self.random.bytes(count)
     }
 
