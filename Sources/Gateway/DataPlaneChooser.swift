@@ -93,7 +93,8 @@ struct DataPlaneChooser {
     }
 
     /// Makes the engine ready, and clears this host of what a crashed daemon left behind, as it would catch our peers'
-    /// packets. Where the kernel carries ESP, policies stay until `ChosenDataPlane.forgetPredecessor`. That `sockets` could be bound shows that no other daemon is alive in this network namespace.
+    /// packets. Where the kernel carries ESP, policies stay until `ChosenDataPlane.forgetPredecessor`. That `sockets` could
+    /// be bound shows that no other daemon is alive in this network namespace.
     func open(_ choice: Choice, _ sockets: SocketSet) throws(StartupError) -> ChosenDataPlane {
         switch choice {
         case .kernel(let reason): return try self.openKernel(reason)

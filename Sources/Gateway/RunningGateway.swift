@@ -121,7 +121,9 @@ final class RunningGateway {
     /// Takes in what has come, and what comes meanwhile: in a crowd that saves a round by way of the poller for each batch. Not without
     /// end, as others have a right to the loop as well.
     private func drainSocket(_ index: Int) {
-        for _ in 0..<Self.batchesAtOnce where self.takeBatch(of: self.sockets.all[index]) == 0 { return }
+        for _ in 0..<Self.batchesAtOnce {
+            guard self.takeBatch(of: self.sockets.all[index]) > 0 else { return }
+        }
     }
 
     private static let batchesAtOnce = 4
